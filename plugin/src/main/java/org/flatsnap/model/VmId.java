@@ -1,0 +1,37 @@
+package org.flatsnap.model;
+
+import java.util.regex.Pattern;
+
+/**
+ * A VM's identity at its manager, for libvirt its UUID. It outlives a rename and is never given to another VM.
+ *
+ * <p>Safe as one component of a path: lower case letters, digits and dashes, at most 64.
+ */
+public record VmId(String value) implements Comparable<VmId> {
+    private static final Pattern SHAPE = Pattern.compile("[a-z0-9][a-z0-9-]{0,63}");
+
+    /** Checks the shape; a {@link Problem} says what is wrong with it. */
+    public VmId {
+        if (value == null || !SHAPE.matcher(value).matches()) {
+            throw Problem.invalid(
+                    "bad VM id " + Text.shown(String.valueOf(value)),
+                    "an id has lower case letters, digits and dashes",
+                    "Copy it from 'flatsnap vms'");
+        }
+    }
+
+    /** The first eight characters, enough to tell VMs of one name apart. */
+    public String shortForm() {
+        return value.substring(0, Math.min(8, value.length()));
+    }
+
+    @Override
+    public int compareTo(VmId other) {
+        return value.compareTo(other.value);
+    }
+
+    @Override
+    public String toString() {
+        return value;
+    }
+}
