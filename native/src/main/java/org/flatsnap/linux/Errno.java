@@ -1,0 +1,33 @@
+package org.flatsnap.linux;
+
+/** The error numbers that callers tell apart, from {@code asm-generic/errno-base.h} and {@code errno.h}. */
+public final class Errno {
+    /** No such file or directory. */
+    public static final int ENOENT = 2;
+    /** Input or output error. */
+    public static final int EIO = 5;
+    /** Would block: a lock is held by somebody else. */
+    public static final int EAGAIN = 11;
+    /** Permission denied. */
+    public static final int EACCES = 13;
+    /** File exists. */
+    public static final int EEXIST = 17;
+    /** The two files lie on different file systems. */
+    public static final int EXDEV = 18;
+    /** Invalid argument. */
+    public static final int EINVAL = 22;
+    /** The file or file system has no such ioctl. */
+    public static final int ENOTTY = 25;
+    /** No space left on device. */
+    public static final int ENOSPC = 28;
+    /** Read-only file system. */
+    public static final int EROFS = 30;
+    /** No such attribute. */
+    public static final int ENODATA = 61;
+    /** Operation not supported. */
+    public static final int EOPNOTSUPP = 95;
+    /** Disk quota exceeded. */
+    public static final int EDQUOT = 122;
+
+    private Errno() {}
+}

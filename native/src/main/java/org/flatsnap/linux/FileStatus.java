@@ -1,0 +1,53 @@
+package org.flatsnap.linux;
+
+import static org.flatsnap.linux.CLibrary.C;
+
+import com.sun.jna.LastErrorException;
+import com.sun.jna.Memory;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Instant;
+
+/**
+ * What statx(2) tells of a file.
+ *
+ * @param mode type and permission bits as in st_mode
+ * @param size in bytes
+ * @param blocks allocated blocks of 512 bytes; less than the size says if the file is sparse
+ */
+public record FileStatus(int mode, int owner, int group, long inode, long size, long blocks, Instant modified) {
+    // linux/stat.h: struct statx is the same on every architecture.
+    private static final int SIZE = 256;
+    private static final int STATX_BASIC_STATS = 0x7ff;
+    private static final int AT_FDCWD = -100;
+    private static final int OWNER = 20;
+    private static final int GROUP = 24;
+    private static final int MODE = 28;
+    private static final int INODE = 32;
+    private static final int FILE_SIZE = 40;
+    private static final int BLOCKS = 48;
+    private static final int MODIFIED_SECONDS = 112;
+    private static final int MODIFIED_NANOS = 120;
+
+    /** Reads the status, following symbolic links. */
+    public static FileStatus of(Path path) throws IOException {
+        try (Memory status = new Memory(SIZE)) {
+            C.statx(AT_FDCWD, path.toString(), 0, STATX_BASIC_STATS, status);
+            return new FileStatus(
+                    Short.toUnsignedInt(status.getShort(MODE)),
+                    status.getInt(OWNER),
+                    status.getInt(GROUP),
+                    status.getLong(INODE),
+                    status.getLong(FILE_SIZE),
+                    status.getLong(BLOCKS),
+                    Instant.ofEpochSecond(status.getLong(MODIFIED_SECONDS), status.getInt(MODIFIED_NANOS)));
+        } catch (LastErrorException e) {
+            throw new ErrnoException("statx", path, e);
+        }
+    }
+
+    /** The permission bits alone. */
+    public int permissions() {
+        return mode & 07777;
+    }
+}
