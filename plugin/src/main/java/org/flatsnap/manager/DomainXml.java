@@ -1,0 +1,243 @@
+package org.flatsnap.manager;
+
+import java.io.IOException;
+import java.io.StringReader;
+import java.io.StringWriter;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import javax.xml.XMLConstants;
+import javax.xml.parsers.DocumentBuilderFactory;
+import javax.xml.parsers.ParserConfigurationException;
+import javax.xml.transform.OutputKeys;
+import javax.xml.transform.Transformer;
+import javax.xml.transform.TransformerException;
+import javax.xml.transform.TransformerFactory;
+import javax.xml.transform.dom.DOMSource;
+import javax.xml.transform.stream.StreamResult;
+import org.flatsnap.model.Disk;
+import org.flatsnap.model.DiskName;
+import org.flatsnap.model.Problem;
+import org.flatsnap.model.Vm;
+import org.flatsnap.model.VmId;
+import org.flatsnap.model.VmName;
+import org.w3c.dom.Document;
+import org.w3c.dom.Element;
+import org.w3c.dom.Node;
+import org.w3c.dom.NodeList;
+import org.xml.sax.InputSource;
+import org.xml.sax.SAXException;
+
+/**
+ * A libvirt domain definition ("Domain XML format" in libvirt's documentation). Document types and external entities are
+ * refused. For one thread.
+ */
+final class DomainXml {
+    private static final String AGENT_CHANNEL = "org.qemu.guest_agent.0";
+    private final Document document;
+
+    private DomainXml(Document document) {
+        this.document = document;
+    }
+
+    static DomainXml parse(String xml) {
+        try {
+            DocumentBuilderFactory factory = DocumentBuilderFactory.newDefaultInstance();
+            factory.setFeature(XMLConstants.FEATURE_SECURE_PROCESSING, true);
+            factory.setFeature("http://apache.org/xml/features/disallow-doctype-decl", true);
+            factory.setXIncludeAware(false);
+            factory.setExpandEntityReferences(false);
+            var builder = factory.newDocumentBuilder();
+            // The parser's own handler prints to standard error.
+            builder.setErrorHandler(null);
+            return new DomainXml(builder.parse(new InputSource(new StringReader(xml))));
+        } catch (SAXException | IOException | ParserConfigurationException e) {
+            throw new Problem(
+                    Problem.Code.INTERNAL,
+                    "cannot read a VM's definition",
+                    String.valueOf(e.getMessage()),
+                    "Check it with 'virsh dumpxml' and virt-xml-validate",
+                    e);
+        }
+    }
+
+    @Override
+    public String toString() {
+        try {
+            Transformer transformer = TransformerFactory.newDefaultInstance().newTransformer();
+            transformer.setOutputProperty(OutputKeys.OMIT_XML_DECLARATION, "yes");
+            StringWriter text = new StringWriter();
+            transformer.transform(new DOMSource(document), new StreamResult(text));
+            return text.toString();
+        } catch (TransformerException e) {
+            throw new IllegalStateException("a parsed document can be written", e);
+        }
+    }
+
+    List<Disk> disks() {
+        return diskElements().map(DomainXml::disk).toList();
+    }
+
+    private Stream<Element> diskElements() {
+        return child(root(), "devices").stream().flatMap(devices -> children(devices, "disk"));
+    }
+
+    private static Disk disk(Element element) {
+        Optional<Element> source = child(element, "source");
+        Disk.Kind kind =
+                switch (element.getAttribute("type")) {
+                    case "file" -> Disk.Kind.FILE;
+                    case "block" -> Disk.Kind.BLOCK;
+                    default -> Disk.Kind.OTHER;
+                };
+        String where =
+                switch (kind) {
+                    case FILE -> source.map(e -> e.getAttribute("file")).orElse("");
+                    case BLOCK -> source.map(e -> e.getAttribute("dev")).orElse("");
+                    case OTHER ->
+                        source.map(e -> element.getAttribute("type") + ":" + e.getAttribute("name"))
+                                .orElse("");
+                };
+        String format = child(element, "driver")
+                .map(driver -> driver.getAttribute("type"))
+                .filter(type -> !type.isEmpty())
+                // libvirt's default when probing is off.
+                .orElse("raw");
+        String device = element.getAttribute("device");
+        return new Disk(
+                name(element),
+                kind,
+                where,
+                format,
+                device.equals("cdrom") || device.equals("floppy"),
+                child(element, "readonly").isPresent());
+    }
+
+    private static DiskName name(Element disk) {
+        return new DiskName(
+                child(disk, "target").map(e -> e.getAttribute("dev")).orElse(""));
+    }
+
+    Vm.Agent agent() {
+        return child(root(), "devices").stream()
+                .flatMap(devices -> children(devices, "channel"))
+                .flatMap(channel -> children(channel, "target"))
+                .filter(target -> target.getAttribute("name").equals(AGENT_CHANNEL))
+                .map(target ->
+                        target.getAttribute("state").equals("connected") ? Vm.Agent.CONNECTED : Vm.Agent.DISCONNECTED)
+                .findFirst()
+                .orElse(Vm.Agent.NONE);
+    }
+
+    Optional<String> firmware() {
+        return nvram().map(Element::getTextContent).map(String::strip).filter(path -> path.startsWith("/"));
+    }
+
+    private Optional<Element> nvram() {
+        return child(root(), "os").flatMap(os -> child(os, "nvram"));
+    }
+
+    String name() {
+        return child(root(), "name").map(Element::getTextContent).orElse("");
+    }
+
+    void rename(String name) {
+        child(root(), "name").ifPresent(element -> element.setTextContent(name));
+    }
+
+    /** Turns this into the definition of another VM; see {@link Manager#prepareClone}. */
+    List<String> becomeClone(VmId id, VmName name, Map<DiskName, Path> files, Optional<Path> nvram) {
+        List<String> warnings = new ArrayList<>();
+        rename(name.value());
+        Element uuid = child(root(), "uuid").orElseGet(() -> append(root(), "uuid"));
+        uuid.setTextContent(id.value());
+        // The guest must see that it is a copy, and the firmware tables must agree with the new identity.
+        child(root(), "genid").ifPresent(element -> element.setTextContent(""));
+        child(root(), "sysinfo").stream()
+                .flatMap(sysinfo -> children(sysinfo, "system"))
+                .flatMap(system -> children(system, "entry"))
+                .filter(entry -> entry.getAttribute("name").equals("uuid"))
+                .forEach(entry -> entry.setTextContent(id.value()));
+        nvram().ifPresent(element ->
+                nvram.ifPresentOrElse(file -> element.setTextContent(file.toString()), () -> element.getParentNode()
+                        .removeChild(element)));
+        for (Element disk : diskElements().toList()) {
+            replaceDisk(disk, files, warnings);
+        }
+        child(root(), "devices").ifPresent(devices -> {
+            children(devices, "interface").forEach(DomainXml::renewAddress);
+            for (String kind : List.of("serial", "console", "parallel", "channel")) {
+                children(devices, kind).forEach(element -> separateOutput(element, name, warnings));
+            }
+        });
+        return warnings;
+    }
+
+    private static void replaceDisk(Element element, Map<DiskName, Path> files, List<String> warnings) {
+        Disk disk = disk(element);
+        Path file = files.get(disk.name());
+        if (file != null) {
+            child(element, "source").ifPresent(source -> source.setAttribute("file", file.toString()));
+        } else if (!disk.removable() && !disk.readOnly()) {
+            element.getParentNode().removeChild(element);
+            warnings.add("disk " + disk.name() + " is not in the snapshot and was left out of the clone");
+        }
+    }
+
+    private static void renewAddress(Element network) {
+        SecureRandom random = new SecureRandom();
+        // 52:54:00 is the prefix that libvirt itself gives to QEMU guests.
+        String address = "52:54:00" + String.format(":%02x", random.nextInt(256))
+                + String.format(":%02x", random.nextInt(256))
+                + String.format(":%02x", random.nextInt(256));
+        child(network, "mac").orElseGet(() -> append(network, "mac")).setAttribute("address", address);
+        // The host's end is named by libvirt afresh.
+        child(network, "target").ifPresent(network::removeChild);
+    }
+
+    /** Two VMs must not write to one file or listen on one socket. */
+    private static void separateOutput(Element device, VmName name, List<String> warnings) {
+        child(device, "source").filter(source -> source.hasAttribute("path")).ifPresent(source -> {
+            String path = source.getAttribute("path");
+            switch (device.getAttribute("type")) {
+                case "file" -> {
+                    source.setAttribute("path", path + "." + name);
+                    warnings.add("output that went to " + path + " goes to " + path + "." + name + " in the clone");
+                }
+                // Without a path libvirt makes one under the new name.
+                case "unix" -> device.removeChild(source);
+                default -> source.getOwnerDocument();
+            }
+        });
+    }
+
+    private Element root() {
+        return document.getDocumentElement();
+    }
+
+    private static Element append(Element parent, String name) {
+        Element element = parent.getOwnerDocument().createElement(name);
+        parent.appendChild(element);
+        return element;
+    }
+
+    private static Optional<Element> child(Element parent, String name) {
+        return children(parent, name).findFirst();
+    }
+
+    private static Stream<Element> children(Element parent, String name) {
+        NodeList nodes = parent.getChildNodes();
+        return IntStream.range(0, nodes.getLength())
+                .mapToObj(nodes::item)
+                .filter(node -> node.getNodeType() == Node.ELEMENT_NODE
+                        && node.getNodeName().equals(name))
+                .map(Element.class::cast)
+                .toList()
+                .stream();
+    }
+}

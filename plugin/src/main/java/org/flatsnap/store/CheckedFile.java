@@ -1,0 +1,104 @@
+package org.flatsnap.store;
+
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParseException;
+import com.google.gson.JsonParser;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import org.flatsnap.linux.Durability;
+import org.flatsnap.model.Json;
+import org.flatsnap.model.Problem;
+
+/**
+ * A JSON file that carries its format version and a checksum of its content, and is replaced as a whole:
+ *
+ * <pre>{"format": 1, "sha256": "9f86...", "content": {...}}</pre>
+ *
+ * <p>The checksum is over {@code content} written compactly, so that indentation does not matter.
+ */
+final class CheckedFile {
+    private static final int FORMAT = 1;
+
+    private CheckedFile() {}
+
+    /** Writes into a new file and makes it durable; the entry in its directory is the caller's to sync. */
+    static void create(Path file, Object content) throws IOException {
+        JsonElement tree = Json.COMPACT.toJsonTree(content);
+        JsonObject envelope = new JsonObject();
+        envelope.addProperty("format", FORMAT);
+        envelope.addProperty("sha256", digest(tree));
+        envelope.add("content", tree);
+        Files.writeString(file, Json.PRETTY.toJson(envelope) + "\n");
+        Durability.sync(file);
+    }
+
+    /** Puts new content in the old one's place, atomically and durably; a failure leaves the old one. */
+    static void replace(Path file, Object content) throws IOException {
+        Path fresh = file.resolveSibling(file.getFileName() + ".new");
+        try {
+            create(fresh, content);
+            Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE);
+        } catch (IOException e) {
+            try {
+                Files.deleteIfExists(fresh);
+            } catch (IOException suppressed) {
+                e.addSuppressed(suppressed);
+            }
+            throw e;
+        }
+        Durability.sync(file.getParent());
+    }
+
+    /**
+     * Reads and verifies.
+     *
+     * @throws Problem with code INTERNAL if the file is damaged or of another version
+     * @throws IOException if it cannot be read
+     */
+    static <T> T read(Path file, Class<T> type) throws IOException {
+        String text = Files.readString(file);
+        try {
+            JsonObject envelope = JsonParser.parseString(text).getAsJsonObject();
+            int format = envelope.get("format").getAsInt();
+            if (format != FORMAT) {
+                throw damaged(file, "it has format " + format + " and this flatsnap reads format " + FORMAT, null);
+            }
+            JsonElement content = envelope.get("content");
+            if (!digest(content).equals(envelope.get("sha256").getAsString())) {
+                throw damaged(file, "its checksum does not match its content", null);
+            }
+            return Json.COMPACT.fromJson(content, type);
+        } catch (JsonParseException
+                | IllegalStateException
+                | NullPointerException
+                | UnsupportedOperationException
+                | NumberFormatException e) {
+            throw damaged(file, "it is not the JSON that flatsnap wrote", e);
+        }
+    }
+
+    private static Problem damaged(Path file, String why, RuntimeException cause) {
+        return new Problem(
+                Problem.Code.INTERNAL,
+                "cannot read " + file,
+                why,
+                "The images beside it are untouched and can be copied out by hand; restore this file from a backup, or move"
+                        + " its directory out of .flatsnap",
+                cause);
+    }
+
+    private static String digest(JsonElement content) {
+        try {
+            byte[] bytes = Json.COMPACT.toJson(content).getBytes(java.nio.charset.StandardCharsets.UTF_8);
+            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java has SHA-256", e);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+package org.flatsnap.store;
+
+import static java.util.Objects.requireNonNull;
+import static java.util.Objects.requireNonNullElse;
+
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.flatsnap.model.DiskName;
+import org.flatsnap.model.OperationId;
+import org.flatsnap.model.SnapshotId;
+import org.flatsnap.model.StoreId;
+import org.flatsnap.model.VmId;
+
+/**
+ * A rollback that is decided: everything is staged, what remains is renames that can be repeated. It stands on every store
+ * that takes part; the copy on {@link #primary()} counts.
+ *
+ * @param operation the request
+ * @param vm whose disks are swapped; it must not start while the intent stands
+ * @param target the snapshot rolled back to
+ * @param guard the snapshot of the state before
+ * @param swaps the staged disks, never empty
+ * @param firmware the staged NVRAM, if it is restored
+ * @param definition the definition to restore, empty if it stays
+ * @param start whether the VM ran and is to be started afterwards
+ */
+public record Intent(
+        OperationId operation,
+        VmId vm,
+        SnapshotId target,
+        SnapshotId guard,
+        List<Swap> swaps,
+        Optional<FileSwap> firmware,
+        Optional<String> definition,
+        boolean start) {
+
+    /**
+     * One staged disk and the place it goes to.
+     *
+     * @param staged relative to the store's root
+     * @param live absolute
+     */
+    public record Swap(DiskName disk, StoreId store, String staged, String live) {
+        /** Checks that nothing is missing. */
+        public Swap {
+            requireNonNull(disk, "disk");
+            requireNonNull(store, "store");
+            requireNonNull(staged, "staged");
+            requireNonNull(live, "live");
+        }
+    }
+
+    /** A staged file outside any store, in the directory of the one it replaces; both absolute. */
+    public record FileSwap(String staged, String live) {
+        /** Checks that nothing is missing. */
+        public FileSwap {
+            requireNonNull(staged, "staged");
+            requireNonNull(live, "live");
+        }
+    }
+
+    /** Checks that nothing is missing. */
+    public Intent {
+        requireNonNull(operation, "operation");
+        requireNonNull(vm, "vm");
+        requireNonNull(target, "target");
+        requireNonNull(guard, "guard");
+        swaps = List.copyOf(swaps);
+        // JSON leaves out what is empty.
+        firmware = requireNonNullElse(firmware, Optional.empty());
+        definition = requireNonNullElse(definition, Optional.empty());
+    }
+
+    /** The store whose copy decides whether the rollback is to be finished or never began. */
+    public StoreId primary() {
+        return swaps.get(0).store();
+    }
+
+    /** The stores that take part, the primary first, each once. */
+    public List<StoreId> stores() {
+        return Stream.concat(Stream.of(primary()), swaps.stream().map(Swap::store))
+                .distinct()
+                .toList();
+    }
+}

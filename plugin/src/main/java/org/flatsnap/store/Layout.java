@@ -1,0 +1,106 @@
+package org.flatsnap.store;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
+import java.util.Set;
+import org.flatsnap.model.DiskName;
+import org.flatsnap.model.OperationId;
+import org.flatsnap.model.SnapshotId;
+import org.flatsnap.model.VmId;
+
+/** The places of a reflink store's files; the package comment draws them. */
+final class Layout {
+    static final String DIRECTORY = ".flatsnap";
+    static final String METADATA = "snapshot.json";
+    static final String DELETED = ".deleted-";
+    private static final Set<PosixFilePermission> OWNER_ONLY = PosixFilePermissions.fromString("rwx------");
+
+    private final Path base;
+    private final String owner;
+
+    Layout(Path root) throws IOException {
+        this.base = root.resolve(DIRECTORY);
+        this.owner = kernel("hostname") + "-" + kernel("random/boot_id") + "-";
+    }
+
+    private static String kernel(String name) throws IOException {
+        return Files.readString(Path.of("/proc/sys/kernel", name)).strip();
+    }
+
+    void create() throws IOException {
+        if (!Files.exists(base)) {
+            Files.createDirectory(base, PosixFilePermissions.asFileAttribute(OWNER_ONLY));
+        }
+        for (Path directory : List.of(locks(), vms(), staging(), intents())) {
+            Files.createDirectories(directory);
+        }
+    }
+
+    Path base() {
+        return base;
+    }
+
+    Path identity() {
+        return base.resolve("store.json");
+    }
+
+    private Path locks() {
+        return base.resolve("locks");
+    }
+
+    Path lock(VmId vm) {
+        return locks().resolve(vm.value());
+    }
+
+    Path vms() {
+        return base.resolve("vms");
+    }
+
+    Path vm(VmId vm) {
+        return vms().resolve(vm.value());
+    }
+
+    Path snapshot(VmId vm, SnapshotId id) {
+        return vm(vm).resolve(id.value());
+    }
+
+    Path deleted(VmId vm, SnapshotId id) {
+        return vm(vm).resolve(DELETED + id.value());
+    }
+
+    Path metadata(VmId vm, SnapshotId id) {
+        return snapshot(vm, id).resolve(METADATA);
+    }
+
+    Path image(VmId vm, SnapshotId id, DiskName disk) {
+        return images(snapshot(vm, id)).resolve(fileName(disk));
+    }
+
+    static Path images(Path snapshot) {
+        return snapshot.resolve("disks");
+    }
+
+    static String fileName(DiskName disk) {
+        return disk.value() + ".raw";
+    }
+
+    Path staging() {
+        return base.resolve("staging");
+    }
+
+    Path staging(OperationId operation) {
+        return staging().resolve(owner + operation);
+    }
+
+    Path intents() {
+        return base.resolve("intents");
+    }
+
+    Path intent(VmId vm) {
+        return intents().resolve(vm.value() + ".json");
+    }
+}

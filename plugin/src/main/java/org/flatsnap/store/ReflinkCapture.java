@@ -1,0 +1,83 @@
+package org.flatsnap.store;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.List;
+import org.flatsnap.linux.Durability;
+import org.flatsnap.linux.Reflink;
+import org.flatsnap.model.Snapshot;
+
+/** A snapshot directory built in staging and published by a rename. */
+final class ReflinkCapture implements Capture {
+    private static final String SNAPSHOT = "snapshot";
+
+    private final ReflinkStore store;
+    private final Staging staging;
+    private final List<DiskSource> disks;
+    private final Path directory;
+    private final List<Path> files = new ArrayList<>();
+
+    ReflinkCapture(ReflinkStore store, Staging staging, List<DiskSource> disks) throws IOException {
+        this.store = store;
+        this.staging = staging;
+        this.disks = disks;
+        this.directory = Files.createDirectory(staging.directory().resolve(SNAPSHOT));
+        Files.createDirectory(Layout.images(directory));
+    }
+
+    @Override
+    public void save(String fileName, String content) {
+        store.attempt("cannot save " + fileName, () -> {
+            files.add(Files.writeString(directory.resolve(fileName), content));
+        });
+    }
+
+    @Override
+    public void saveCopy(String fileName, Path source) {
+        store.attempt("cannot save a copy of " + source, () -> {
+            files.add(Files.copy(source, directory.resolve(fileName), StandardCopyOption.COPY_ATTRIBUTES));
+        });
+    }
+
+    @Override
+    public void cloneDisks() {
+        for (DiskSource disk : disks) {
+            store.attempt("cannot clone disk " + disk.disk() + " (" + disk.path() + ")", () -> {
+                Path image = Layout.images(directory).resolve(Layout.fileName(disk.disk()));
+                Reflink.cloneFile(disk.path(), image);
+                files.add(image);
+            });
+        }
+    }
+
+    @Override
+    public void sync() {
+        store.attempt("cannot make the snapshot durable", () -> {
+            for (Path file : files) {
+                Durability.sync(file);
+            }
+            Durability.sync(Layout.images(directory));
+        });
+    }
+
+    @Override
+    public void publish(Snapshot snapshot) {
+        store.attempt("cannot publish snapshot " + snapshot.name(), () -> {
+            CheckedFile.create(directory.resolve(Layout.METADATA), snapshot);
+            Durability.sync(directory);
+            Path published = store.layout().snapshot(snapshot.vm(), snapshot.id());
+            Files.createDirectories(published.getParent());
+            Durability.sync(published.getParent().getParent());
+            Files.move(directory, published, StandardCopyOption.ATOMIC_MOVE);
+            Durability.sync(published.getParent());
+        });
+    }
+
+    @Override
+    public void close() {
+        store.attempt("cannot clear " + staging.directory(), staging::close);
+    }
+}

@@ -1,0 +1,103 @@
+package org.flatsnap.store;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.flatsnap.linux.Durability;
+import org.flatsnap.linux.Reflink;
+import org.flatsnap.model.Snapshot;
+import org.flatsnap.model.VmId;
+
+/**
+ * New files outside {@code .flatsnap}. A durable plan stands in staging before the first one appears, and each is a hard link
+ * to its staged clone, so that recovery removes exactly what this operation made.
+ */
+final class ReflinkCloneOut implements CloneOut {
+    private static final String PLAN = "clone.json";
+
+    private final ReflinkStore store;
+    private final Staging staging;
+    private final Plan plan;
+    private boolean kept;
+
+    /** What recovery needs to know. */
+    private record Plan(VmId domain, List<Link> links) {}
+
+    private record Link(String staged, String target) {}
+
+    private ReflinkCloneOut(ReflinkStore store, Staging staging, Plan plan) {
+        this.store = store;
+        this.staging = staging;
+        this.plan = plan;
+    }
+
+    static CloneOut make(
+            ReflinkStore store, Staging staging, Snapshot snapshot, VmId domain, List<Store.Target> targets)
+            throws IOException {
+        List<Link> links = new ArrayList<>();
+        for (Store.Target target : targets) {
+            Path staged = staging.directory().resolve(Layout.fileName(target.disk()));
+            Reflink.cloneFile(store.image(snapshot.vm(), snapshot.id(), target.disk()), staged);
+            Durability.sync(staged);
+            links.add(new Link(staged.getFileName().toString(), target.file().toString()));
+        }
+        ReflinkCloneOut clone = new ReflinkCloneOut(store, staging, new Plan(domain, links));
+        CheckedFile.create(staging.directory().resolve(PLAN), clone.plan);
+        Durability.sync(staging.directory());
+        try {
+            for (Link link : links) {
+                Path target = Path.of(link.target());
+                Files.createLink(target, staging.directory().resolve(link.staged()));
+                Durability.sync(target.getParent());
+            }
+        } catch (IOException e) {
+            clone.unlink();
+            throw e;
+        }
+        return clone;
+    }
+
+    /** What a dead owner left: the files of a VM that was never defined go, those of one that was stay. */
+    static void recover(ReflinkStore store, Staging staging, java.util.function.Predicate<VmId> exists)
+            throws IOException {
+        Path file = staging.directory().resolve(PLAN);
+        if (Files.exists(file)) {
+            Plan plan = CheckedFile.read(file, Plan.class);
+            if (!exists.test(plan.domain())) {
+                new ReflinkCloneOut(store, staging, plan).unlink();
+            }
+        }
+    }
+
+    private void unlink() throws IOException {
+        for (Link link : plan.links()) {
+            Path target = Path.of(link.target());
+            try {
+                if (Files.isSameFile(target, staging.directory().resolve(link.staged()))) {
+                    Files.delete(target);
+                }
+            } catch (NoSuchFileException e) {
+                // Never made, which is what is wanted.
+                continue;
+            }
+        }
+    }
+
+    @Override
+    public void keep() {
+        kept = true;
+    }
+
+    @Override
+    public void close() {
+        store.attempt("cannot clear " + staging.directory(), () -> {
+            if (!kept) {
+                unlink();
+            }
+            staging.close();
+        });
+    }
+}

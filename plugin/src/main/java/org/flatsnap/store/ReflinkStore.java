@@ -1,0 +1,452 @@
+package org.flatsnap.store;
+
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
+import java.util.function.Consumer;
+import java.util.function.Predicate;
+import org.flatsnap.linux.Durability;
+import org.flatsnap.linux.FileIdentity;
+import org.flatsnap.linux.FileSystemStatus;
+import org.flatsnap.linux.Flock;
+import org.flatsnap.linux.Reflink;
+import org.flatsnap.model.DiskImage;
+import org.flatsnap.model.DiskName;
+import org.flatsnap.model.OperationId;
+import org.flatsnap.model.Problem;
+import org.flatsnap.model.Problem.Code;
+import org.flatsnap.model.Snapshot;
+import org.flatsnap.model.SnapshotId;
+import org.flatsnap.model.StoreId;
+import org.flatsnap.model.VmId;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** A store on a file system that clones files: XFS with {@code reflink=1}, btrfs, OCFS2 with {@code refcount}. */
+public final class ReflinkStore implements Store {
+    private static final Logger LOG = LoggerFactory.getLogger(ReflinkStore.class);
+    private static final Duration LOCK_POLL = Duration.ofMillis(20);
+
+    private final Path root;
+    private final Layout layout;
+    private final StoreId id;
+
+    private record Identity(StoreId id) {}
+
+    private ReflinkStore(Path root, Layout layout, StoreId id) {
+        this.root = root;
+        this.layout = layout;
+        this.id = id;
+    }
+
+    /**
+     * Opens the store at a directory, making {@code .flatsnap} in it the first time.
+     *
+     * @throws Problem if the directory is missing, cannot clone files, or is of another layout version
+     */
+    public static ReflinkStore open(Path directory) {
+        String what = "cannot use the store " + directory;
+        try {
+            Path root = directory.toRealPath();
+            if (!Files.isDirectory(root)) {
+                throw new NotDirectoryException(directory.toString());
+            }
+            if (FileSystemStatus.of(root).type() == FileSystemStatus.Type.ZFS) {
+                throw new Problem(
+                        Code.UNSUPPORTED,
+                        what,
+                        "block cloning of ZFS is not safe for disks in use",
+                        "Use a directory on XFS, btrfs or OCFS2");
+            }
+            Layout layout = new Layout(root);
+            if (!Files.exists(layout.identity())) {
+                probe(root);
+                layout.create();
+                if (!entries(layout.vms()).isEmpty()) {
+                    throw new Problem(
+                            Code.INTERNAL,
+                            what,
+                            "it holds snapshots and its identity file " + layout.identity() + " is gone",
+                            "Restore that file from a backup; the id is the value of 'home' in any snapshot.json");
+                }
+                CheckedFile.replace(layout.identity(), new Identity(new StoreId(UUID.randomUUID())));
+            }
+            return new ReflinkStore(
+                    root,
+                    layout,
+                    CheckedFile.read(layout.identity(), Identity.class).id());
+        } catch (NoSuchFileException e) {
+            throw new Problem(
+                    Code.UNAVAILABLE,
+                    what,
+                    "there is no such directory",
+                    "Mount its file system, or correct [[store]] path in /etc/flatsnap/flatsnap.toml",
+                    e);
+        } catch (NotDirectoryException e) {
+            throw new Problem(
+                    Code.UNAVAILABLE, what, "it is not a directory", "Name the directory that holds the disks", e);
+        } catch (IOException e) {
+            throw StorageProblem.of(what, directory, e);
+        }
+    }
+
+    /** Really clones a file: whether a file system can is not told by its type. */
+    private static void probe(Path root) throws IOException {
+        Path directory = Files.createTempDirectory(root, ".flatsnap-probe-");
+        try {
+            Path source = Files.write(directory.resolve("source"), new byte[1 << 16]);
+            Reflink.cloneFile(source, directory.resolve("clone"));
+        } finally {
+            Staging.deleteTree(directory);
+        }
+    }
+
+    @Override
+    public StoreId id() {
+        return id;
+    }
+
+    @Override
+    public Path root() {
+        return root;
+    }
+
+    Layout layout() {
+        return layout;
+    }
+
+    @Override
+    public StoreStatus status() {
+        return produce("cannot examine the store", () -> {
+            FileSystemStatus status = FileSystemStatus.of(layout.base());
+            return new StoreStatus(
+                    status.type().name().toLowerCase(Locale.ROOT),
+                    status.readOnly(),
+                    status.totalBytes(),
+                    status.availableBytes());
+        });
+    }
+
+    @Override
+    public boolean covers(Path disk) {
+        if (!disk.startsWith(root) || disk.startsWith(layout.base())) {
+            return false;
+        }
+        return produce("cannot examine " + disk, () -> {
+            try {
+                // A mount or a btrfs subvolume below the root has another device number: renames do not reach it.
+                return device(disk.getParent()).equals(device(layout.base()));
+            } catch (NoSuchFileException e) {
+                return false;
+            }
+        });
+    }
+
+    private static Object device(Path path) throws IOException {
+        return Files.getAttribute(path, "unix:dev");
+    }
+
+    @Override
+    public VmLock lock(VmId vm, Duration patience) {
+        return produce("cannot lock VM " + vm, () -> {
+            long deadline = System.nanoTime() + patience.toNanos();
+            while (true) {
+                Optional<Flock> lock = Flock.tryLock(layout.lock(vm));
+                if (lock.isPresent()) {
+                    return () -> attempt("cannot unlock VM " + vm, lock.get()::close);
+                }
+                if (System.nanoTime() >= deadline) {
+                    throw new Problem(
+                            Code.BUSY,
+                            "cannot work on VM " + vm,
+                            "another operation on it has been running for more than " + patience.toSeconds() + " s",
+                            "Try again when it has ended");
+                }
+                pause(vm);
+            }
+        });
+    }
+
+    private static void pause(VmId vm) {
+        try {
+            Thread.sleep(LOCK_POLL.toMillis());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new Problem(
+                    Code.BUSY, "cannot work on VM " + vm, "the daemon is stopping", "Try again when it is back", e);
+        }
+    }
+
+    @Override
+    public Capture capture(OperationId operation, VmId vm, SnapshotId snapshot, List<DiskSource> disks) {
+        return produce("cannot begin snapshot " + snapshot, () -> {
+            Staging staging = Staging.create(layout.staging(operation));
+            try {
+                return new ReflinkCapture(this, staging, List.copyOf(disks));
+            } catch (IOException e) {
+                staging.close();
+                throw e;
+            }
+        });
+    }
+
+    @Override
+    public void scan(Consumer<Snapshot> found, Consumer<Problem> damaged) {
+        attempt("cannot list snapshots", () -> {
+            for (Path vm : entries(layout.vms())) {
+                for (Path directory : entries(vm)) {
+                    String name = directory.getFileName().toString();
+                    if (!name.startsWith(Layout.DELETED)) {
+                        readOne(new VmId(vm.getFileName().toString()), new SnapshotId(name), found, damaged);
+                    }
+                }
+            }
+        });
+    }
+
+    private void readOne(VmId vm, SnapshotId snapshot, Consumer<Snapshot> found, Consumer<Problem> damaged)
+            throws IOException {
+        Snapshot content;
+        try {
+            content = CheckedFile.read(layout.metadata(vm, snapshot), Snapshot.class);
+        } catch (Problem e) {
+            damaged.accept(e);
+            return;
+        } catch (NoSuchFileException e) {
+            if (Files.exists(layout.snapshot(vm, snapshot))) {
+                damaged.accept(StorageProblem.of("cannot read snapshot " + snapshot, root, e));
+            }
+            return;
+        }
+        found.accept(content);
+    }
+
+    private static List<Path> entries(Path directory) throws IOException {
+        List<Path> entries = new ArrayList<>();
+        try (DirectoryStream<Path> stream = Files.newDirectoryStream(directory)) {
+            stream.forEach(entries::add);
+        } catch (NoSuchFileException | NotDirectoryException e) {
+            // Removed since its parent was listed.
+            return List.of();
+        }
+        return entries;
+    }
+
+    @Override
+    public Optional<Snapshot> read(VmId vm, SnapshotId snapshot) {
+        return produce("cannot read snapshot " + snapshot, () -> {
+            try {
+                return Optional.of(CheckedFile.read(layout.metadata(vm, snapshot), Snapshot.class));
+            } catch (NoSuchFileException e) {
+                return Optional.empty();
+            }
+        });
+    }
+
+    @Override
+    public void replace(Snapshot snapshot) {
+        attempt(
+                "cannot change snapshot " + snapshot.name(),
+                () -> CheckedFile.replace(layout.metadata(snapshot.vm(), snapshot.id()), snapshot));
+    }
+
+    @Override
+    public void delete(VmId vm, SnapshotId snapshot) {
+        attempt("cannot delete snapshot " + snapshot, () -> {
+            // In its own directory, where a full file system has room for the name.
+            Path deleted = layout.deleted(vm, snapshot);
+            try {
+                Files.move(layout.snapshot(vm, snapshot), deleted, StandardCopyOption.ATOMIC_MOVE);
+            } catch (NoSuchFileException e) {
+                return;
+            }
+            Durability.sync(layout.vm(vm));
+            Staging.deleteTree(deleted);
+        });
+    }
+
+    @Override
+    public Path image(VmId vm, SnapshotId snapshot, DiskName disk) {
+        return layout.image(vm, snapshot, disk);
+    }
+
+    @Override
+    public Path savedFile(VmId vm, SnapshotId snapshot, String fileName) {
+        return layout.snapshot(vm, snapshot).resolve(fileName);
+    }
+
+    @Override
+    public Staged stage(OperationId operation, Snapshot snapshot, List<DiskImage> images) {
+        return produce("cannot stage the disks of snapshot " + snapshot.name(), () -> {
+            Staging staging = Staging.create(layout.staging(operation));
+            try {
+                List<Intent.Swap> swaps = new ArrayList<>();
+                for (DiskImage image : images) {
+                    Path staged = staging.directory().resolve(Layout.fileName(image.disk()));
+                    Path live = Path.of(image.source());
+                    Reflink.cloneFile(image(snapshot.vm(), snapshot.id(), image.disk()), staged);
+                    if (Files.exists(live)) {
+                        FileIdentity.copy(live, staged);
+                    }
+                    Durability.sync(staged);
+                    swaps.add(new Intent.Swap(
+                            image.disk(), id, root.relativize(staged).toString(), live.toString()));
+                }
+                Durability.sync(staging.directory());
+                Durability.sync(layout.staging());
+                return new ReflinkStaged(this, staging, List.copyOf(swaps));
+            } catch (IOException e) {
+                staging.close();
+                throw e;
+            }
+        });
+    }
+
+    @Override
+    public void write(Intent intent) {
+        attempt(
+                "cannot record the rollback of VM " + intent.vm(),
+                () -> CheckedFile.replace(layout.intent(intent.vm()), intent));
+    }
+
+    @Override
+    public List<Intent> intents() {
+        return produce("cannot read the rollbacks under way", () -> {
+            List<Intent> intents = new ArrayList<>();
+            for (Path file : entries(layout.intents())) {
+                if (file.toString().endsWith(".json")) {
+                    intents.add(CheckedFile.read(file, Intent.class));
+                }
+            }
+            return List.copyOf(intents);
+        });
+    }
+
+    @Override
+    public void swap(Intent.Swap swap) {
+        attempt("cannot put disk " + swap.disk() + " in place", () -> {
+            Path staged = root.resolve(swap.staged());
+            Path live = Path.of(swap.live());
+            try {
+                Files.move(staged, live, StandardCopyOption.ATOMIC_MOVE);
+            } catch (NoSuchFileException e) {
+                if (!Files.exists(live)) {
+                    throw e;
+                }
+                // Done before a restart.
+            }
+            Durability.sync(live.getParent());
+        });
+    }
+
+    @Override
+    public void lift(Intent intent) {
+        attempt("cannot end the rollback of VM " + intent.vm(), () -> {
+            Files.deleteIfExists(layout.intent(intent.vm()));
+            Durability.sync(layout.intents());
+            for (Path directory : stagingOf(intent)) {
+                if (Files.exists(directory)) {
+                    Staging.deleteTree(directory);
+                }
+            }
+        });
+    }
+
+    private Set<Path> stagingOf(Intent intent) {
+        Set<Path> directories = new HashSet<>();
+        for (Intent.Swap swap : intent.swaps()) {
+            if (swap.store().equals(id)) {
+                directories.add(root.resolve(swap.staged()).getParent());
+            }
+        }
+        return directories;
+    }
+
+    @Override
+    public CloneOut cloneOut(OperationId operation, Snapshot snapshot, VmId domain, List<Target> targets) {
+        return produce("cannot clone snapshot " + snapshot.name(), () -> {
+            Staging staging = Staging.create(layout.staging(operation));
+            try {
+                return ReflinkCloneOut.make(this, staging, snapshot, domain, targets);
+            } catch (IOException e) {
+                staging.close();
+                throw e;
+            }
+        });
+    }
+
+    @Override
+    public void recover(Predicate<VmId> exists) {
+        attempt("cannot clear what an interrupted operation left", () -> {
+            Set<Path> wanted = new HashSet<>();
+            intents().forEach(intent -> wanted.addAll(stagingOf(intent)));
+            for (Path directory : entries(layout.staging())) {
+                if (!wanted.contains(directory)) {
+                    recoverStaging(directory, exists);
+                }
+            }
+            for (Path vm : entries(layout.vms())) {
+                for (Path directory : entries(vm)) {
+                    if (directory.getFileName().toString().startsWith(Layout.DELETED)) {
+                        Staging.deleteTree(directory);
+                    }
+                }
+            }
+        });
+    }
+
+    private void recoverStaging(Path directory, Predicate<VmId> exists) throws IOException {
+        Optional<Staging> abandoned = Staging.adopt(directory);
+        if (abandoned.isEmpty()) {
+            return;
+        }
+        try (Staging staging = abandoned.get()) {
+            try {
+                ReflinkCloneOut.recover(this, staging, exists);
+                LOG.info("cleared {}, left by an interrupted operation", directory);
+            } catch (Problem e) {
+                staging.keep();
+                LOG.warn("{} stays until it can be told what it belongs to: {}", directory, e.getMessage());
+            }
+        }
+    }
+
+    /** Work on storage that may fail. */
+    @FunctionalInterface
+    interface Work {
+        void run() throws IOException;
+    }
+
+    /** Work on storage that may fail and gives something. */
+    @FunctionalInterface
+    interface Production<T> {
+        T get() throws IOException;
+    }
+
+    void attempt(String what, Work work) {
+        produce(what, () -> {
+            work.run();
+            return null;
+        });
+    }
+
+    <T> T produce(String what, Production<T> work) {
+        try {
+            return work.get();
+        } catch (IOException e) {
+            throw StorageProblem.of(what, root, e);
+        }
+    }
+}

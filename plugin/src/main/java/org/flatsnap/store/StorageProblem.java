@@ -1,0 +1,89 @@
+package org.flatsnap.store;
+
+import java.io.IOException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import org.flatsnap.linux.Errno;
+import org.flatsnap.linux.ErrnoException;
+import org.flatsnap.model.Problem;
+import org.flatsnap.model.Problem.Code;
+
+/** The one place where failures of storage become a {@link Problem} with a remedy. */
+final class StorageProblem {
+    private StorageProblem() {}
+
+    static Problem of(String what, Path root, IOException cause) {
+        return switch (errno(cause)) {
+            case Errno.ENOSPC, Errno.EDQUOT ->
+                new Problem(
+                        Code.NO_SPACE,
+                        what,
+                        "the store " + root + " is full",
+                        "Delete snapshots that are not needed (flatsnap list, flatsnap delete) or enlarge the file system",
+                        cause);
+            case Errno.EROFS ->
+                new Problem(
+                        Code.UNAVAILABLE,
+                        what,
+                        "the store " + root + " is mounted read-only",
+                        "Find out why (dmesg tells if the kernel did it after an error), then: mount -o remount,rw "
+                                + root,
+                        cause);
+            case Errno.EOPNOTSUPP, Errno.ENOTTY ->
+                new Problem(
+                        Code.UNSUPPORTED,
+                        what,
+                        "the file system of " + root + " cannot share blocks between files (no reflink)",
+                        "Use XFS made with reflink=1, btrfs or OCFS2 with refcount, and move the disks there",
+                        cause);
+            case Errno.EXDEV ->
+                new Problem(
+                        Code.UNSUPPORTED,
+                        what,
+                        "the disk lies on another file system or subvolume than the store " + root,
+                        "Add a [[store]] on the disk's own file system to /etc/flatsnap/flatsnap.toml",
+                        cause);
+            case Errno.ENOENT ->
+                new Problem(
+                        Code.UNAVAILABLE,
+                        what,
+                        "a file is missing (" + cause.getMessage() + ")",
+                        "Check that the store " + root + " is mounted and the disk is where the VM's definition says",
+                        cause);
+            case Errno.EIO ->
+                new Problem(
+                        Code.UNAVAILABLE,
+                        what,
+                        "the device under " + root + " reported an error (" + cause.getMessage() + ")",
+                        "Look at dmesg and check the device before anything else",
+                        cause);
+            default ->
+                new Problem(
+                        Code.UNAVAILABLE,
+                        what,
+                        "the store " + root + " failed (" + cause.getMessage() + ")",
+                        "Run 'flatsnap doctor'",
+                        cause);
+        };
+    }
+
+    private static int errno(IOException cause) {
+        if (cause instanceof ErrnoException failed) {
+            return failed.errno();
+        }
+        if (cause instanceof NoSuchFileException) {
+            return Errno.ENOENT;
+        }
+        // java.nio keeps the C library's text and drops the number.
+        String reason = cause instanceof FileSystemException failed ? failed.getReason() : cause.getMessage();
+        return switch (String.valueOf(reason)) {
+            case "No space left on device" -> Errno.ENOSPC;
+            case "Disk quota exceeded" -> Errno.EDQUOT;
+            case "Read-only file system" -> Errno.EROFS;
+            case "Invalid cross-device link" -> Errno.EXDEV;
+            case "Input/output error" -> Errno.EIO;
+            default -> 0;
+        };
+    }
+}

@@ -1,0 +1,99 @@
+package org.flatsnap.store;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+import org.flatsnap.model.DiskImage;
+import org.flatsnap.model.DiskName;
+import org.flatsnap.model.OperationId;
+import org.flatsnap.model.Problem;
+import org.flatsnap.model.Snapshot;
+import org.flatsnap.model.SnapshotId;
+import org.flatsnap.model.StoreId;
+import org.flatsnap.model.VmId;
+
+/**
+ * A file system on which disks lie and snapshots of them can stand.
+ *
+ * <p>Every method throws {@link Problem} with cause and remedy when storage fails. Methods may be called by several
+ * threads; those that change something about a VM want its {@link #lock} held by the caller.
+ */
+public interface Store {
+    /** Identity, unchanged when the store is mounted elsewhere. */
+    StoreId id();
+
+    /** The directory the administrator configured, without symbolic links. */
+    Path root();
+
+    /** What the file system can and has. */
+    StoreStatus status();
+
+    /** Whether clones of this file can be made and swapped in: absolute path without symbolic links, existing or not. */
+    boolean covers(Path disk);
+
+    /**
+     * Excludes everybody else, on this and on other nodes, from changing anything about the VM on this store.
+     *
+     * @param patience how long to wait; after it a {@link Problem} with code BUSY
+     */
+    VmLock lock(VmId vm, Duration patience);
+
+    /** Begins a snapshot; nothing is visible until it is published. */
+    Capture capture(OperationId operation, VmId vm, SnapshotId id, List<DiskSource> disks);
+
+    /**
+     * Reads every published snapshot, in no order.
+     *
+     * @param damaged told of each one that cannot be read; it is left where it is
+     */
+    void scan(Consumer<Snapshot> found, Consumer<Problem> damaged);
+
+    /** Reads one, if it is published here. */
+    Optional<Snapshot> read(VmId vm, SnapshotId id);
+
+    /** Replaces what is known about a published snapshot, atomically and durably. */
+    void replace(Snapshot snapshot);
+
+    /** Unpublishes in one atomic step, then frees the room. Absent is fine. */
+    void delete(VmId vm, SnapshotId id);
+
+    /** The complete raw image of one disk, readable, never to be written. */
+    Path image(VmId vm, SnapshotId id, DiskName disk);
+
+    /** A file saved beside the images: {@code snapshot.json}, {@code domain.xml}, {@code nvram.fd}. */
+    Path savedFile(VmId vm, SnapshotId id, String fileName);
+
+    /** Clones images into staging with the owner, mode and label of the live disks, durable and ready to be swapped in. */
+    Staged stage(OperationId operation, Snapshot snapshot, List<DiskImage> images);
+
+    /** Makes the intent stand durably. */
+    void write(Intent intent);
+
+    /** The intents that stand on this store. */
+    List<Intent> intents();
+
+    /** Puts a staged disk in the live one's place, durably. Done before is fine. */
+    void swap(Intent.Swap swap);
+
+    /** Lifts the intent of a VM and removes what was staged for it. Absent is fine. */
+    void lift(Intent intent);
+
+    /**
+     * Clones images to new files, none of which may exist.
+     *
+     * @param domain the new VM, so that recovery can tell whether the files belong to something
+     */
+    CloneOut cloneOut(OperationId operation, Snapshot snapshot, VmId domain, List<Target> targets);
+
+    /** A disk of a snapshot and the new file it is cloned to. */
+    record Target(DiskName disk, Path file) {}
+
+    /**
+     * Removes staging whose owner is gone and frees what was unpublished and not yet freed. Staging of an intent that stands stays.
+     *
+     * @param exists whether a VM is defined: new files cloned for one that is not are removed
+     */
+    void recover(java.util.function.Predicate<VmId> exists);
+}
