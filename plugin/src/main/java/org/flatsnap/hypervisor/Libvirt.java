@@ -35,10 +35,12 @@ public final class Libvirt implements Guests, AutoCloseable {
     /**
      * A domain as libvirt describes it.
      *
+     * @param savedMemory whether it is off with a managed save image
      * @param liveXml what runs now, the same as {@code inactiveXml} if nothing does
      * @param inactiveXml what it would be started from next time, with secrets
      */
-    public record DomainDescription(VmId id, String name, VmState state, String liveXml, String inactiveXml) {}
+    public record DomainDescription(
+            VmId id, String name, VmState state, boolean savedMemory, String liveXml, String inactiveXml) {}
 
     /** Nothing is connected yet. */
     public Libvirt(String uri) {
@@ -104,6 +106,7 @@ public final class Libvirt implements Guests, AutoCloseable {
                 new VmId(domain.getUUIDString()),
                 domain.getName(),
                 state(domain),
+                domain.hasManagedSaveImage() > 0,
                 live,
                 domain.getXMLDesc(Domain.XMLFlags.INACTIVE | Domain.XMLFlags.SECURE));
     }

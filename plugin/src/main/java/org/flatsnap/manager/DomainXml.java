@@ -204,14 +204,13 @@ final class DomainXml {
     private static void separateOutput(Element device, VmName name, List<String> warnings) {
         child(device, "source").filter(source -> source.hasAttribute("path")).ifPresent(source -> {
             String path = source.getAttribute("path");
-            switch (device.getAttribute("type")) {
-                case "file" -> {
-                    source.setAttribute("path", path + "." + name);
-                    warnings.add("output that went to " + path + " goes to " + path + "." + name + " in the clone");
-                }
+            String type = device.getAttribute("type");
+            if (type.equals("file")) {
+                source.setAttribute("path", path + "." + name);
+                warnings.add("output that went to " + path + " goes to " + path + "." + name + " in the clone");
+            } else if (type.equals("unix")) {
                 // Without a path libvirt makes one under the new name.
-                case "unix" -> device.removeChild(source);
-                default -> source.getOwnerDocument();
+                device.removeChild(source);
             }
         });
     }

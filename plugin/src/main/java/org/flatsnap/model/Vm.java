@@ -13,6 +13,7 @@ import java.util.Optional;
  * @param id identity at the manager
  * @param name display name
  * @param state whether its disks are in use
+ * @param savedMemory whether it is off with its memory saved to a file, to be continued on exactly these disks
  * @param agent whether a guest agent can be talked to
  * @param disks in the order of the definition
  * @param firmware the absolute path of its NVRAM file (UEFI variables), if it has one
@@ -22,6 +23,7 @@ public record Vm(
         VmId id,
         VmName name,
         VmState state,
+        boolean savedMemory,
         Agent agent,
         List<Disk> disks,
         Optional<String> firmware,

@@ -1,0 +1,72 @@
+package org.flatsnap.linux;
+
+import java.io.IOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Which processes of this host have a file open, by {@code /proc/<pid>/fd} and {@code fdinfo}, see proc(5). */
+public final class OpenFiles {
+    private static final Path PROC = Path.of("/proc");
+    private static final int ACCESS_MODE = 3;
+
+    private OpenFiles() {}
+
+    /**
+     * The processes that have the file open for writing. Needs root's rights to see those of other users; a process
+     * that is closed to the caller counts as not having it.
+     *
+     * @return process ids, empty if the file does not exist
+     */
+    public static List<Long> writers(Path file) throws IOException {
+        if (!Files.exists(file)) {
+            return List.of();
+        }
+        Path wanted = file.toRealPath();
+        List<Long> writers = new ArrayList<>();
+        try (DirectoryStream<Path> processes = Files.newDirectoryStream(PROC, "[0-9]*")) {
+            for (Path process : processes) {
+                if (writes(process, wanted)) {
+                    writers.add(Long.valueOf(process.getFileName().toString()));
+                }
+            }
+        }
+        return writers;
+    }
+
+    private static boolean writes(Path process, Path wanted) throws IOException {
+        try (DirectoryStream<Path> descriptors = Files.newDirectoryStream(process.resolve("fd"))) {
+            for (Path descriptor : descriptors) {
+                if (Files.readSymbolicLink(descriptor).equals(wanted)
+                        && forWriting(process.resolve("fdinfo").resolve(descriptor.getFileName()))) {
+                    return true;
+                }
+            }
+            return false;
+        } catch (AccessDeniedException e) {
+            // Init of a container can be closed even to root.
+            return false;
+        } catch (IOException | DirectoryIteratorException e) {
+            if (Files.exists(process.resolve("fd")) && !(e instanceof NoSuchFileException)) {
+                throw e;
+            }
+            // The process or the descriptor went away while it was looked at.
+            return false;
+        }
+    }
+
+    private static boolean forWriting(Path information) throws IOException {
+        for (String line : Files.readAllLines(information)) {
+            if (line.startsWith("flags:")) {
+                int flags = Integer.parseInt(line.substring("flags:".length()).strip(), 8);
+                return (flags & ACCESS_MODE) != CLibrary.O_RDONLY;
+            }
+        }
+        return false;
+    }
+}
