@@ -38,13 +38,20 @@ public record Snapshot(
         Optional<String> firmware,
         OperationId operation) {
 
+    /** The file beside the images that holds the VM's definition. */
+    public static final String DEFINITION_FILE = "domain.xml";
+
+    /** The file beside the images that holds the VM's NVRAM. */
+    public static final String FIRMWARE_FILE = "nvram.fd";
+
     /**
      * Why a guard snapshot was taken and how long it stays.
      *
      * @param before the step it guards against, for people: "rollback to s1"
+     * @param partial whether that step was about these disks alone and left the definition as it was
      * @param expiresAt when it may be freed, unless it is held
      */
-    public record Guard(String before, Instant expiresAt) {
+    public record Guard(String before, boolean partial, Instant expiresAt) {
         /** Checks that nothing is missing. */
         public Guard {
             requireNonNull(before, "before");

@@ -1,6 +1,8 @@
 package org.flatsnap.store;
 
 import java.nio.file.Path;
+import java.util.List;
+import org.flatsnap.model.DiskImage;
 import org.flatsnap.model.Snapshot;
 
 /**
@@ -14,8 +16,12 @@ public interface Capture extends AutoCloseable {
     /** Keeps a copy of a small file that may lie on any file system, the NVRAM for one. */
     void saveCopy(String fileName, Path source);
 
-    /** Clones all disks: the moment of the snapshot. Each clone is atomic, the set is not. Takes milliseconds. */
-    void cloneDisks();
+    /**
+     * Clones all disks: the moment of the snapshot. Each clone is atomic, the set is not. Takes milliseconds.
+     *
+     * @return the images, in the order of the disks
+     */
+    List<DiskImage> cloneDisks();
 
     /** Makes durable what was staged; nothing of the guest needs to stand still any more. */
     void sync();

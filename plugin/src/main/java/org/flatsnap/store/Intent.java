@@ -19,7 +19,7 @@ import org.flatsnap.model.VmId;
  * @param operation the request
  * @param vm whose disks are swapped; it must not start while the intent stands
  * @param target the snapshot rolled back to
- * @param guard the snapshot of the state before
+ * @param guard the snapshot of the state before; empty if none of the files to be replaced existed
  * @param swaps the staged disks, never empty
  * @param firmware the staged NVRAM, if it is restored
  * @param definition the definition to restore, empty if it stays
@@ -29,7 +29,7 @@ public record Intent(
         OperationId operation,
         VmId vm,
         SnapshotId target,
-        SnapshotId guard,
+        Optional<SnapshotId> guard,
         List<Swap> swaps,
         Optional<FileSwap> firmware,
         Optional<String> definition,
@@ -65,9 +65,9 @@ public record Intent(
         requireNonNull(operation, "operation");
         requireNonNull(vm, "vm");
         requireNonNull(target, "target");
-        requireNonNull(guard, "guard");
         swaps = List.copyOf(swaps);
         // JSON leaves out what is empty.
+        guard = requireNonNullElse(guard, Optional.empty());
         firmware = requireNonNullElse(firmware, Optional.empty());
         definition = requireNonNullElse(definition, Optional.empty());
     }

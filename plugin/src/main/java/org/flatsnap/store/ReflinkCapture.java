@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.flatsnap.linux.Durability;
 import org.flatsnap.linux.Reflink;
+import org.flatsnap.model.DiskImage;
 import org.flatsnap.model.Snapshot;
 
 /** A snapshot directory built in staging and published by a rename. */
@@ -43,14 +44,17 @@ final class ReflinkCapture implements Capture {
     }
 
     @Override
-    public void cloneDisks() {
-        for (DiskSource disk : disks) {
-            store.attempt("cannot clone disk " + disk.disk() + " (" + disk.path() + ")", () -> {
-                Path image = Layout.images(directory).resolve(Layout.fileName(disk.disk()));
-                Reflink.cloneFile(disk.path(), image);
-                files.add(image);
-            });
-        }
+    public List<DiskImage> cloneDisks() {
+        return disks.stream().map(this::cloneDisk).toList();
+    }
+
+    private DiskImage cloneDisk(DiskSource disk) {
+        return store.produce("cannot clone disk " + disk.disk() + " (" + disk.path() + ")", () -> {
+            Path image = Layout.images(directory).resolve(Layout.fileName(disk.disk()));
+            Reflink.cloneFile(disk.path(), image);
+            files.add(image);
+            return new DiskImage(disk.disk(), store.id(), disk.path().toString(), Files.size(image));
+        });
     }
 
     @Override

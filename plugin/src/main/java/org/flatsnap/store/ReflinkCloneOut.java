@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.flatsnap.linux.Durability;
+import org.flatsnap.linux.FileIdentity;
 import org.flatsnap.linux.Reflink;
 import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.VmId;
@@ -41,6 +42,10 @@ final class ReflinkCloneOut implements CloneOut {
         for (Store.Target target : targets) {
             Path staged = staging.directory().resolve(Layout.fileName(target.disk()));
             Reflink.cloneFile(store.image(snapshot.vm(), snapshot.id(), target.disk()), staged);
+            Path live = Path.of(snapshot.disk(target.disk()).orElseThrow().source());
+            if (Files.exists(live)) {
+                FileIdentity.copy(live, staged);
+            }
             Durability.sync(staged);
             links.add(new Link(staged.getFileName().toString(), target.file().toString()));
         }

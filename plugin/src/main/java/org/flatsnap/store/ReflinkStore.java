@@ -9,14 +9,17 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
 import org.flatsnap.linux.Durability;
 import org.flatsnap.linux.FileIdentity;
 import org.flatsnap.linux.FileSystemStatus;
@@ -203,34 +206,41 @@ public final class ReflinkStore implements Store {
     }
 
     @Override
-    public void scan(Consumer<Snapshot> found, Consumer<Problem> damaged) {
-        attempt("cannot list snapshots", () -> {
-            for (Path vm : entries(layout.vms())) {
-                for (Path directory : entries(vm)) {
-                    String name = directory.getFileName().toString();
-                    if (!name.startsWith(Layout.DELETED)) {
-                        readOne(new VmId(vm.getFileName().toString()), new SnapshotId(name), found, damaged);
+    public Stream<Snapshot> scan(Consumer<Problem> damaged) {
+        return published().entrySet().stream()
+                .flatMap(entry -> readForScan(entry.getValue(), entry.getKey(), damaged).stream());
+    }
+
+    private Optional<Snapshot> readForScan(VmId vm, SnapshotId snapshot, Consumer<Problem> damaged) {
+        try {
+            Optional<Snapshot> content = read(vm, snapshot);
+            if (content.isEmpty() && Files.exists(layout.snapshot(vm, snapshot))) {
+                NoSuchFileException missing =
+                        new NoSuchFileException(layout.metadata(vm, snapshot).toString());
+                damaged.accept(StorageProblem.of("cannot read snapshot " + snapshot, root, missing));
+            }
+            return content;
+        } catch (Problem e) {
+            damaged.accept(e);
+            return Optional.empty();
+        }
+    }
+
+    @Override
+    public Map<SnapshotId, VmId> published() {
+        return produce("cannot list snapshots", () -> {
+            Map<SnapshotId, VmId> published = new HashMap<>();
+            for (Path directory : entries(layout.vms())) {
+                VmId vm = new VmId(directory.getFileName().toString());
+                for (Path snapshot : entries(directory)) {
+                    String name = snapshot.getFileName().toString();
+                    if (SnapshotId.looksLikeOne(name)) {
+                        published.put(new SnapshotId(name), vm);
                     }
                 }
             }
+            return published;
         });
-    }
-
-    private void readOne(VmId vm, SnapshotId snapshot, Consumer<Snapshot> found, Consumer<Problem> damaged)
-            throws IOException {
-        Snapshot content;
-        try {
-            content = CheckedFile.read(layout.metadata(vm, snapshot), Snapshot.class);
-        } catch (Problem e) {
-            damaged.accept(e);
-            return;
-        } catch (NoSuchFileException e) {
-            if (Files.exists(layout.snapshot(vm, snapshot))) {
-                damaged.accept(StorageProblem.of("cannot read snapshot " + snapshot, root, e));
-            }
-            return;
-        }
-        found.accept(content);
     }
 
     private static List<Path> entries(Path directory) throws IOException {
@@ -388,13 +398,14 @@ public final class ReflinkStore implements Store {
     }
 
     @Override
-    public void recover(Predicate<VmId> exists) {
-        attempt("cannot clear what an interrupted operation left", () -> {
+    public boolean recover(Predicate<VmId> exists) {
+        return produce("cannot clear what an interrupted operation left", () -> {
             Set<Path> wanted = new HashSet<>();
             intents().forEach(intent -> wanted.addAll(stagingOf(intent)));
+            boolean clear = true;
             for (Path directory : entries(layout.staging())) {
                 if (!wanted.contains(directory)) {
-                    recoverStaging(directory, exists);
+                    clear &= recoverStaging(directory, exists);
                 }
             }
             for (Path vm : entries(layout.vms())) {
@@ -404,21 +415,25 @@ public final class ReflinkStore implements Store {
                     }
                 }
             }
+            return clear;
         });
     }
 
-    private void recoverStaging(Path directory, Predicate<VmId> exists) throws IOException {
+    private boolean recoverStaging(Path directory, Predicate<VmId> exists) throws IOException {
         Optional<Staging> abandoned = Staging.adopt(directory);
         if (abandoned.isEmpty()) {
-            return;
+            // Its owner lives and will clear it.
+            return true;
         }
         try (Staging staging = abandoned.get()) {
             try {
                 ReflinkCloneOut.recover(this, staging, exists);
                 LOG.info("cleared {}, left by an interrupted operation", directory);
+                return true;
             } catch (Problem e) {
                 staging.keep();
                 LOG.warn("{} stays until it can be told what it belongs to: {}", directory, e.getMessage());
+                return false;
             }
         }
     }

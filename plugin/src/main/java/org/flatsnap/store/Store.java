@@ -3,8 +3,11 @@ package org.flatsnap.store;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
+import java.util.stream.Stream;
 import org.flatsnap.model.DiskImage;
 import org.flatsnap.model.DiskName;
 import org.flatsnap.model.OperationId;
@@ -44,11 +47,14 @@ public interface Store {
     Capture capture(OperationId operation, VmId vm, SnapshotId id, List<DiskSource> disks);
 
     /**
-     * Reads every published snapshot, in no order.
+     * Reads every published snapshot, in no order, while the stream is consumed; close it.
      *
      * @param damaged told of each one that cannot be read; it is left where it is
      */
-    void scan(Consumer<Snapshot> found, Consumer<Problem> damaged);
+    Stream<Snapshot> scan(Consumer<Problem> damaged);
+
+    /** The ids of every published snapshot and their VMs, without reading them. */
+    Map<SnapshotId, VmId> published();
 
     /** Reads one, if it is published here. */
     Optional<Snapshot> read(VmId vm, SnapshotId id);
@@ -94,6 +100,7 @@ public interface Store {
      * Removes staging whose owner is gone and frees what was unpublished and not yet freed. Staging of an intent that stands stays.
      *
      * @param exists whether a VM is defined: new files cloned for one that is not are removed
+     * @return false if something stays until {@code exists} can tell
      */
-    void recover(java.util.function.Predicate<VmId> exists);
+    boolean recover(Predicate<VmId> exists);
 }

@@ -1,0 +1,154 @@
+package org.flatsnap.engine;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import org.flatsnap.linux.Durability;
+import org.flatsnap.linux.FileIdentity;
+import org.flatsnap.manager.Manager;
+import org.flatsnap.model.DiskImage;
+import org.flatsnap.model.DiskName;
+import org.flatsnap.model.OperationId;
+import org.flatsnap.model.Problem;
+import org.flatsnap.model.Problem.Code;
+import org.flatsnap.model.Snapshot;
+import org.flatsnap.model.StoreId;
+import org.flatsnap.model.Vm;
+import org.flatsnap.model.VmId;
+import org.flatsnap.model.VmName;
+import org.flatsnap.store.CloneOut;
+import org.flatsnap.store.Store;
+import org.flatsnap.store.VmLock;
+
+/**
+ * Makes a new VM from a snapshot: its disks are clones beside the original's, its definition has a new identity.
+ *
+ * <p>The new VM's UUID follows from the operation's id, so that a retry finds what the first try made, and recovery can tell
+ * whether new files belong to a VM.
+ */
+final class CloneVm {
+    private final References references;
+    private final Stores stores;
+    private final Manager manager;
+    private final FinishRollback finishing;
+
+    CloneVm(References references, Stores stores, Manager manager, FinishRollback finishing) {
+        this.references = references;
+        this.stores = stores;
+        this.manager = manager;
+        this.finishing = finishing;
+    }
+
+    CloneResult clone(OperationId operation, String vm, String snapshot, VmName name, Progress progress) {
+        VmId source = references.vmId(vm);
+        Snapshot from = references.snapshot(source, snapshot);
+        VmId id = new VmId(UUID.nameUUIDFromBytes(operation.toString().getBytes(StandardCharsets.UTF_8))
+                .toString());
+        Optional<Vm> earlier = manager.find(id);
+        if (earlier.isPresent()) {
+            return result(earlier.get(), List.of());
+        }
+        refuseName(name);
+        Map<DiskName, Path> files = files(from, name);
+        Optional<Path> firmware = from.firmware().map(file -> newFirmware(file, name, id));
+        Manager.CloneDefinition definition =
+                manager.prepareClone(finishing.definition(from), id, name, files, firmware);
+
+        List<CloneOut> made = new ArrayList<>();
+        try {
+            try (VmLock lock = stores.lock(source, from.stores())) {
+                progress.step("cloning " + files.size() + (files.size() == 1 ? " disk" : " disks"));
+                for (StoreId store : from.disks().stream().map(DiskImage::store).distinct().toList()) {
+                    made.add(stores.require(store).cloneOut(operation, from, id, targets(from, store, files)));
+                }
+                firmware.ifPresent(file -> copyFirmware(from, file));
+            }
+            progress.step("defining VM " + name);
+            manager.define(definition.definition());
+            made.forEach(CloneOut::keep);
+        } finally {
+            made.forEach(CloneOut::close);
+        }
+        return result(manager.find(id).orElseThrow(() -> vanished(name)), definition.warnings());
+    }
+
+    private static Problem vanished(VmName name) {
+        return new Problem(
+                Code.UNAVAILABLE,
+                "cannot find the new VM " + name,
+                "somebody removed it right after it was made",
+                "Look at the manager's log");
+    }
+
+    private static CloneResult result(Vm vm, List<String> warnings) {
+        return new CloneResult(
+                vm.id(),
+                vm.name(),
+                vm.disks().stream().map(disk -> disk.source()).toList(),
+                warnings);
+    }
+
+    private void refuseName(VmName name) {
+        if (manager.vms().stream().anyMatch(vm -> vm.name().equals(name))) {
+            throw new Problem(
+                    Code.EXISTS,
+                    "cannot make VM " + name,
+                    "there is a VM of that name",
+                    "Choose another name, see 'flatsnap vms'");
+        }
+    }
+
+    /** {@code web01.raw} on disk vda becomes {@code <name>-vda.raw} in the same directory. */
+    private static Map<DiskName, Path> files(Snapshot from, VmName name) {
+        Map<DiskName, Path> files = new LinkedHashMap<>();
+        for (DiskImage image : from.disks()) {
+            Path file = Path.of(image.source()).resolveSibling(name + "-" + image.disk() + ".raw");
+            if (Files.exists(file)) {
+                throw new Problem(
+                        Code.EXISTS,
+                        "cannot make VM " + name,
+                        "the file " + file + " exists",
+                        "Choose another name, or move that file away");
+            }
+            files.put(image.disk(), file);
+        }
+        return files;
+    }
+
+    private static Path newFirmware(String file, VmName name, VmId id) {
+        return Path.of(file).resolveSibling(name + "-" + id.shortForm() + "_VARS.fd");
+    }
+
+    private static List<Store.Target> targets(Snapshot from, StoreId store, Map<DiskName, Path> files) {
+        return from.disks().stream()
+                .filter(image -> image.store().equals(store))
+                .map(image -> new Store.Target(image.disk(), files.get(image.disk())))
+                .toList();
+    }
+
+    private void copyFirmware(Snapshot from, Path target) {
+        Path saved =
+                stores.require(from.home()).savedFile(from.vm(), from.id(), Snapshot.FIRMWARE_FILE);
+        try {
+            // The name carries the new VM's id: what stands there is this operation's own, left by a first try.
+            Files.copy(saved, target, StandardCopyOption.REPLACE_EXISTING);
+            FileIdentity.copy(saved, target);
+            Durability.sync(target);
+        } catch (IOException e) {
+            throw new Problem(
+                    Code.UNAVAILABLE,
+                    "cannot write the NVRAM " + target,
+                    String.valueOf(e.getMessage()),
+                    "Check that its directory exists and has room",
+                    e);
+        }
+    }
+}

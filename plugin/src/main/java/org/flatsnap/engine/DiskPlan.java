@@ -1,0 +1,139 @@
+package org.flatsnap.engine;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.flatsnap.model.Disk;
+import org.flatsnap.model.DiskName;
+import org.flatsnap.model.Problem;
+import org.flatsnap.model.Problem.Code;
+import org.flatsnap.model.StoreId;
+import org.flatsnap.model.Vm;
+import org.flatsnap.store.DiskSource;
+import org.flatsnap.store.Store;
+
+/** Which disks of a VM a snapshot is made of, by store; the first disk's store is the snapshot's home. */
+record DiskPlan(Map<Store, List<DiskSource>> byStore) {
+
+    /** What can be done with one disk. */
+    sealed interface Verdict {
+        /** It can be part of a snapshot. */
+        record Suitable(Store store, Path path) implements Verdict {}
+
+        /** It is not part of snapshots, and that is as it should be. */
+        record Skipped(String why) implements Verdict {}
+
+        /** It should be part of a snapshot and cannot be. */
+        record Unsuitable(String why, String remedy) implements Verdict {}
+    }
+
+    /**
+     * Plans for all disks or the chosen ones.
+     *
+     * @throws Problem that names every disk in the way with its reason and remedy
+     */
+    static DiskPlan of(Vm vm, Set<DiskName> chosen, Stores stores) {
+        refuseUnknown(vm, chosen);
+        Map<Store, List<DiskSource>> byStore = new LinkedHashMap<>();
+        List<String> reasons = new ArrayList<>();
+        List<String> remedies = new ArrayList<>();
+        for (Disk disk : vm.disks()) {
+            if (!chosen.isEmpty() && !chosen.contains(disk.name())) {
+                continue;
+            }
+            Verdict verdict = judge(disk, stores);
+            if (verdict instanceof Verdict.Suitable suitable) {
+                byStore.computeIfAbsent(suitable.store(), store -> new ArrayList<>())
+                        .add(new DiskSource(disk.name(), suitable.path()));
+            } else if (verdict instanceof Verdict.Unsuitable unsuitable) {
+                reasons.add("disk " + disk.name() + " " + unsuitable.why());
+                remedies.add(unsuitable.remedy());
+            } else if (verdict instanceof Verdict.Skipped skipped && chosen.contains(disk.name())) {
+                reasons.add("disk " + disk.name() + " " + skipped.why());
+                remedies.add("Leave it out");
+            }
+        }
+        String what = "cannot take a snapshot of VM " + vm;
+        if (!reasons.isEmpty()) {
+            throw new Problem(
+                    Code.UNSUPPORTED,
+                    what,
+                    String.join("; ", reasons),
+                    String.join("; ", remedies.stream().distinct().toList())
+                            + (chosen.isEmpty() ? "; or name the other disks with --disk" : ""));
+        }
+        if (byStore.isEmpty()) {
+            throw new Problem(
+                    Code.UNSUPPORTED, what, "it has no disk to take a snapshot of", "Give it a raw disk in a store");
+        }
+        return new DiskPlan(byStore);
+    }
+
+    private static void refuseUnknown(Vm vm, Set<DiskName> chosen) {
+        Set<DiskName> names = vm.disks().stream().map(Disk::name).collect(Collectors.toSet());
+        for (DiskName name : chosen) {
+            if (!names.contains(name)) {
+                throw new Problem(
+                        Code.NOT_FOUND,
+                        "cannot take a snapshot of VM " + vm,
+                        "it has no disk " + name,
+                        "It has: "
+                                + vm.disks().stream()
+                                        .map(disk -> disk.name().value())
+                                        .collect(Collectors.joining(", ")));
+            }
+        }
+    }
+
+    /** What can be done with one disk, and why not more. */
+    static Verdict judge(Disk disk, Stores stores) {
+        if (disk.removable()) {
+            return new Verdict.Skipped("is a removable drive");
+        }
+        if (disk.readOnly()) {
+            return new Verdict.Skipped("is read-only");
+        }
+        if (disk.kind() != Disk.Kind.FILE || disk.source().isEmpty()) {
+            return new Verdict.Unsuitable(
+                    "is not a file (" + disk.source() + ")",
+                    "Move it to a raw file in a store (virsh blockcopy, qemu-img convert)");
+        }
+        if (!disk.format().equals("raw")) {
+            return new Verdict.Unsuitable(
+                    "is " + disk.format() + ", not raw",
+                    "Convert it with the VM off: qemu-img convert -O raw " + disk.source()
+                            + " NEW.raw, then name NEW.raw with type='raw' in the definition");
+        }
+        Path path;
+        try {
+            path = Path.of(disk.source()).toRealPath();
+        } catch (IOException e) {
+            return new Verdict.Unsuitable(
+                    "is missing (" + disk.source() + ")", "Put the file where the definition says, or correct that");
+        }
+        if (!Files.isRegularFile(path)) {
+            return new Verdict.Unsuitable("is not a regular file (" + path + ")", "Move it to a raw file in a store");
+        }
+        return stores.covering(path)
+                .<Verdict>map(store -> new Verdict.Suitable(store, path))
+                .orElseGet(() -> new Verdict.Unsuitable(
+                        "lies outside every store (" + path + ")",
+                        "Add [[store]] with path = \"" + path.getParent()
+                                + "\" to /etc/flatsnap/flatsnap.toml if its file system has reflink, and restart flatsnapd;"
+                                + " or move the disk into a store"));
+    }
+
+    List<StoreId> storeIds() {
+        return byStore.keySet().stream().map(Store::id).toList();
+    }
+
+    int size() {
+        return byStore.values().stream().mapToInt(List::size).sum();
+    }
+}

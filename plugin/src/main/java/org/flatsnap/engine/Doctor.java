@@ -1,0 +1,142 @@
+package org.flatsnap.engine;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.flatsnap.engine.Finding.Level;
+import org.flatsnap.hypervisor.Quiescer;
+import org.flatsnap.manager.Manager;
+import org.flatsnap.model.Disk;
+import org.flatsnap.model.Problem;
+import org.flatsnap.model.Vm;
+import org.flatsnap.model.VmId;
+import org.flatsnap.model.VmState;
+import org.flatsnap.store.Store;
+import org.flatsnap.store.StoreStatus;
+
+/** Examines everything flatsnap stands on, and says what to do about what is not well. Changes nothing. */
+final class Doctor {
+    /** Where libvirt looks for hooks of the QEMU driver, see "Hooks for specific system management" in its documentation. */
+    private static final Path HOOK = Path.of("/etc/libvirt/hooks/qemu.d/flatsnap");
+
+    private static final double NEARLY_FULL = 0.1;
+
+    private final Stores stores;
+    private final Manager manager;
+    private final Quiescer quiescer;
+
+    Doctor(Stores stores, Manager manager, Quiescer quiescer) {
+        this.stores = stores;
+        this.manager = manager;
+        this.quiescer = quiescer;
+    }
+
+    List<Finding> examine() {
+        List<Finding> findings = new ArrayList<>();
+        examineStores(findings);
+        try {
+            findings.add(Finding.ok("manager", manager.describe()));
+            for (Vm vm : manager.vms()) {
+                findings.add(examine(vm));
+            }
+        } catch (Problem e) {
+            findings.add(failure("manager", e));
+        }
+        findings.add(
+                Files.isExecutable(HOOK)
+                        ? Finding.ok("start interlock", HOOK + " is installed")
+                        : new Finding(
+                                Level.WARNING,
+                                "start interlock",
+                                HOOK + " is missing: a VM could be started in the middle of a rollback",
+                                "Install it from packaging/libvirt/qemu-hook and restart libvirtd"));
+        for (VmId vm : quiescer.unconfirmed()) {
+            findings.add(new Finding(
+                    Level.FAILURE,
+                    "VM " + vm,
+                    "it may be frozen or paused: its guest agent does not confirm that it runs again",
+                    "Restart qemu-guest-agent in the guest; if that cannot be reached, reset the VM"));
+        }
+        return findings;
+    }
+
+    private void examineStores(List<Finding> findings) {
+        for (Map.Entry<Path, Problem> entry : stores.closed().entrySet()) {
+            findings.add(failure("store " + entry.getKey(), entry.getValue()));
+        }
+        if (stores.open().isEmpty() && stores.closed().isEmpty()) {
+            findings.add(new Finding(
+                    Level.FAILURE,
+                    "stores",
+                    "none is configured",
+                    "Add [[store]] with the path of your disks to /etc/flatsnap/flatsnap.toml and restart flatsnapd"));
+        }
+        for (Store store : stores.open()) {
+            String subject = "store " + store.root();
+            try {
+                findings.add(examine(subject, store));
+                store.intents().forEach(intent -> findings.add(new Finding(
+                        Level.WARNING,
+                        subject,
+                        "a rollback of VM " + intent.vm() + " is not finished; the VM cannot start until it is",
+                        "It is tried again every few seconds; flatsnapd's log says what it waits for")));
+            } catch (Problem e) {
+                findings.add(failure(subject, e));
+            }
+        }
+    }
+
+    private static Finding examine(String subject, Store store) {
+        StoreStatus status = store.status();
+        String size = String.format(
+                Locale.ROOT,
+                "%s, %.1f of %.1f GiB free",
+                status.fileSystem(),
+                status.availableBytes() / (double) (1 << 30),
+                status.totalBytes() / (double) (1 << 30));
+        if (status.readOnly()) {
+            return new Finding(
+                    Level.FAILURE,
+                    subject,
+                    size + ", mounted read-only",
+                    "Look at dmesg for the cause, then: mount -o remount,rw " + store.root());
+        }
+        if (status.availableBytes() < NEARLY_FULL * status.totalBytes()) {
+            return new Finding(
+                    Level.WARNING, subject, size, "Delete snapshots that are not needed, or enlarge the file system");
+        }
+        return Finding.ok(subject, size);
+    }
+
+    private Finding examine(Vm vm) {
+        List<String> reasons = new ArrayList<>();
+        List<String> remedies = new ArrayList<>();
+        for (Disk disk : vm.disks()) {
+            if (DiskPlan.judge(disk, stores) instanceof DiskPlan.Verdict.Unsuitable unsuitable) {
+                reasons.add("disk " + disk.name() + " " + unsuitable.why());
+                remedies.add(unsuitable.remedy());
+            }
+        }
+        if (!reasons.isEmpty()) {
+            return new Finding(
+                    Level.WARNING, "VM " + vm, String.join("; ", reasons), String.join("; ", remedies));
+        }
+        if (vm.state() == VmState.RUNNING && vm.agent() != Vm.Agent.CONNECTED) {
+            return new Finding(
+                    Level.WARNING,
+                    "VM " + vm,
+                    "ready for level crash; level filesystem needs the guest agent",
+                    vm.agent() == Vm.Agent.NONE
+                            ? "Add the channel org.qemu.guest_agent.0 and install qemu-guest-agent in the guest"
+                            : "Start qemu-guest-agent in the guest");
+        }
+        return Finding.ok("VM " + vm, "ready, " + vm.state());
+    }
+
+    private static Finding failure(String subject, Problem e) {
+        return new Finding(Level.FAILURE, subject, e.what() + ": " + e.why(), e.remedy());
+    }
+}

@@ -1,0 +1,229 @@
+package org.flatsnap.engine;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
+import org.flatsnap.catalog.Catalog;
+import org.flatsnap.catalog.VmEntry;
+import org.flatsnap.hypervisor.Quiescer;
+import org.flatsnap.manager.Manager;
+import org.flatsnap.model.Description;
+import org.flatsnap.model.Disk;
+import org.flatsnap.model.Labels;
+import org.flatsnap.model.OperationId;
+import org.flatsnap.model.Snapshot;
+import org.flatsnap.model.Vm;
+import org.flatsnap.model.VmId;
+import org.flatsnap.model.VmName;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Everything flatsnap can do, safe for use by many threads: work on one VM is done one after another, work on different VMs
+ * side by side. Every method throws {@link org.flatsnap.model.Problem} when it cannot do what was asked.
+ *
+ * <p>Requests that change something carry an operation id; a repeated one gets the result of the first.
+ */
+public final class Engine implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Engine.class);
+    private static final Duration HOUSEKEEPING = Duration.ofSeconds(10);
+    private static final Duration EXPIRY = Duration.ofMinutes(10);
+
+    private final Stores stores;
+    private final Manager manager;
+    private final Catalog catalog;
+    private final Quiescer quiescer;
+    private final References references;
+    private final Operations operations;
+    private final TakeSnapshot taking;
+    private final RollBack rolling;
+    private final CloneVm cloning;
+    private final ChangeSnapshot changing;
+    private final Recovery recovery;
+    private final ExpireGuards expiring;
+    private final Doctor doctor;
+    private final ScheduledExecutorService housekeeper =
+            Executors.newSingleThreadScheduledExecutor(task -> new Thread(task, "flatsnap-housekeeping"));
+
+    /**
+     * @param guardRetention how long the snapshot taken before a rollback stays
+     * @param stopPatience how long a guest may take to shut down before its power is cut
+     */
+    public record Settings(Duration guardRetention, Duration stopPatience) {}
+
+    /** Nothing runs before {@link #start}. */
+    public Engine(
+            Stores stores, Manager manager, Catalog catalog, Quiescer quiescer, Clock clock, Settings settings) {
+        this.stores = stores;
+        this.manager = manager;
+        this.catalog = catalog;
+        this.quiescer = quiescer;
+        this.references = new References(manager, catalog);
+        this.operations = new Operations(catalog, clock);
+        this.taking = new TakeSnapshot(references, stores, catalog, quiescer, clock);
+        FinishRollback finishing = new FinishRollback(stores, manager, catalog, clock);
+        this.rolling = new RollBack(references, stores, manager, taking, finishing, clock, settings);
+        this.cloning = new CloneVm(references, stores, manager, finishing);
+        this.changing = new ChangeSnapshot(references, stores, catalog);
+        this.recovery = new Recovery(stores, manager, catalog, finishing, operations);
+        this.expiring = new ExpireGuards(catalog, changing, clock);
+        this.doctor = new Doctor(stores, manager, quiescer);
+    }
+
+    /** Undoes and finishes what an earlier daemon left, fills the catalog if need be, and begins to keep house. */
+    public void start() throws IOException {
+        quiescer.recover();
+        recovery.start();
+        every(HOUSEKEEPING, recovery::again);
+        every(EXPIRY, expiring::run);
+    }
+
+    private void every(Duration interval, Runnable task) {
+        housekeeper.scheduleWithFixedDelay(
+                () -> {
+                    try {
+                        task.run();
+                    } catch (RuntimeException e) {
+                        // An exception would end the schedule.
+                        LOG.error("housekeeping failed", e);
+                    }
+                },
+                interval.toMillis(),
+                interval.toMillis(),
+                TimeUnit.MILLISECONDS);
+    }
+
+    /** Takes a snapshot. */
+    public Snapshot take(TakeRequest request) {
+        return operations.run(
+                request.operation(),
+                "take a snapshot of " + request.vm(),
+                Snapshot.class,
+                progress -> taking.take(request, progress));
+    }
+
+    /** Puts disks back to a snapshot; a guard of the state before is taken first. */
+    public RollbackResult rollBack(RollbackRequest request) {
+        return operations.run(
+                request.operation(),
+                "roll back " + request.vm() + " to " + request.snapshot(),
+                RollbackResult.class,
+                progress -> rolling.rollBack(request, progress));
+    }
+
+    /** Goes back to the newest guard; guarded itself, so that a second undo undoes the first. */
+    public RollbackResult undo(OperationId operation, String vm, boolean stop) {
+        return operations.run(
+                operation,
+                "undo the rollback of " + vm,
+                RollbackResult.class,
+                progress -> rolling.undo(operation, vm, stop, progress));
+    }
+
+    /** Makes a new VM, which is off, from a snapshot. */
+    public CloneResult clone(OperationId operation, String vm, String snapshot, VmName name) {
+        return operations.run(
+                operation,
+                "clone " + vm + " at " + snapshot,
+                CloneResult.class,
+                progress -> cloning.clone(operation, vm, snapshot, name, progress));
+    }
+
+    /** Deletes a snapshot that is not held; gives what it was. */
+    public Snapshot delete(OperationId operation, String vm, String snapshot) {
+        return operations.run(
+                operation,
+                "delete snapshot " + snapshot + " of " + vm,
+                Snapshot.class,
+                progress -> changing.delete(vm, snapshot, progress));
+    }
+
+    /** Changes what people say about a snapshot. */
+    public Snapshot relabel(OperationId operation, String vm, String snapshot, UnaryOperator<Labels> change) {
+        return operations.run(
+                operation,
+                "change snapshot " + snapshot + " of " + vm,
+                Snapshot.class,
+                progress -> changing.relabel(vm, snapshot, change));
+    }
+
+    /**
+     * Makes the catalog anew from what stands on storage.
+     *
+     * @return how many snapshots it holds now
+     */
+    public long rebuildCatalog(OperationId operation) {
+        return operations.run(operation, "rebuild the catalog", Long.class, recovery::rebuild);
+    }
+
+    /** One snapshot by the names people use. */
+    public Snapshot show(String vm, String snapshot) {
+        return references.snapshot(references.vmId(vm), snapshot);
+    }
+
+    /** The identity of a VM by name or id; of one that has snapshots also while the manager is away. */
+    public VmId identify(String vm) {
+        return references.vmId(vm);
+    }
+
+    /** Every VM of the manager and what can be done with its disks. */
+    public List<VmReport> vms() {
+        Map<VmId, Long> counts =
+                catalog.vms().stream().collect(Collectors.toMap(VmEntry::vm, VmEntry::snapshots));
+        return manager.vms().stream()
+                .map(vm -> report(vm, counts.getOrDefault(vm.id(), 0L)))
+                .toList();
+    }
+
+    private VmReport report(Vm vm, long snapshots) {
+        List<VmReport.DiskReport> disks = vm.disks().stream().map(this::report).toList();
+        return new VmReport(vm.id(), vm.name(), vm.state(), snapshots, disks);
+    }
+
+    private VmReport.DiskReport report(Disk disk) {
+        DiskPlan.Verdict verdict = DiskPlan.judge(disk, stores);
+        if (verdict instanceof DiskPlan.Verdict.Skipped skipped) {
+            return new VmReport.DiskReport(disk, "skipped", skipped.why(), "");
+        }
+        if (verdict instanceof DiskPlan.Verdict.Unsuitable unsuitable) {
+            return new VmReport.DiskReport(disk, "unsuitable", unsuitable.why(), unsuitable.remedy());
+        }
+        return new VmReport.DiskReport(disk, "snapshot", "", "");
+    }
+
+    /** Examines everything flatsnap stands on. */
+    public List<Finding> examine() {
+        return doctor.examine();
+    }
+
+    /** What is under way. */
+    public Operations operations() {
+        return operations;
+    }
+
+    /** The file of one image, readable, never to be written. */
+    public Path image(Snapshot snapshot, org.flatsnap.model.DiskName disk) {
+        var image = snapshot.disk(disk).orElseThrow();
+        return stores.require(image.store()).image(snapshot.vm(), snapshot.id(), disk);
+    }
+
+    /** A file saved beside the images; it need not exist. */
+    public Path savedFile(Snapshot snapshot, String fileName) {
+        return stores.require(snapshot.home()).savedFile(snapshot.vm(), snapshot.id(), fileName);
+    }
+
+    /** Ends housekeeping; what is under way ends by itself. */
+    @Override
+    public void close() {
+        housekeeper.shutdownNow();
+        quiescer.close();
+    }
+}

@@ -1,0 +1,119 @@
+package org.flatsnap.engine;
+
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import java.time.Clock;
+import java.time.Instant;
+import java.util.Collection;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
+import org.flatsnap.catalog.Catalog;
+import org.flatsnap.model.Json;
+import org.flatsnap.model.OperationId;
+import org.flatsnap.model.Problem;
+
+/**
+ * Requests under way and the results of those that succeeded, so that a retry, whether it comes during the first try or after
+ * a restart, gets the first result. A failure is not remembered: a retry tries again. Safe for use by several threads.
+ */
+public final class Operations {
+    private final Map<OperationId, Running> running = new ConcurrentHashMap<>();
+    private final Catalog catalog;
+    private final Clock clock;
+
+    Operations(Catalog catalog, Clock clock) {
+        this.catalog = catalog;
+        this.clock = clock;
+    }
+
+    /**
+     * What an operation is doing.
+     *
+     * @param operation the request's id
+     * @param what the request, for people: "take snapshot of web01"
+     * @param step what it does right now
+     * @param since when it began
+     */
+    public record Status(OperationId operation, String what, String step, Instant since) {}
+
+    private static final class Running {
+        private final CompletableFuture<Object> result = new CompletableFuture<>();
+        private volatile Status status;
+
+        Running(Status status) {
+            this.status = status;
+        }
+    }
+
+    /** Runs {@code work}, or gives the result that the same operation had or is about to have. */
+    <T> T run(OperationId id, String what, Class<T> type, Function<Progress, T> work) {
+        Running own = new Running(new Status(id, what, "starting", clock.instant()));
+        Running first = running.putIfAbsent(id, own);
+        if (first != null) {
+            return type.cast(await(first));
+        }
+        try {
+            Optional<T> earlier = earlier(id, type);
+            T result;
+            if (earlier.isPresent()) {
+                result = earlier.get();
+            } else {
+                result = work.apply(step -> own.status = new Status(id, what, step, own.status.since()));
+                record(catalog, id, result, clock.instant());
+            }
+            own.result.complete(result);
+            return result;
+        } catch (RuntimeException | Error e) {
+            own.result.completeExceptionally(e);
+            throw e;
+        } finally {
+            running.remove(id);
+        }
+    }
+
+    private static Object await(Running first) {
+        try {
+            return first.result.join();
+        } catch (CompletionException e) {
+            if (e.getCause() instanceof Problem problem) {
+                throw problem;
+            }
+            throw e;
+        }
+    }
+
+    private <T> Optional<T> earlier(OperationId id, Class<T> type) {
+        return catalog.operationResult(id).map(text -> {
+            JsonObject envelope = JsonParser.parseString(text).getAsJsonObject();
+            if (!envelope.get("type").getAsString().equals(type.getSimpleName())) {
+                throw new Problem(
+                        Problem.Code.INVALID,
+                        "cannot use the operation id " + id,
+                        "it belongs to another request",
+                        "Make a new one for each request");
+            }
+            return Json.COMPACT.fromJson(envelope.get("result"), type);
+        });
+    }
+
+    static void record(Catalog catalog, OperationId id, Object result, Instant at) {
+        JsonObject envelope = new JsonObject();
+        envelope.addProperty("type", result.getClass().getSimpleName());
+        envelope.add("result", Json.COMPACT.toJsonTree(result));
+        catalog.recordOperation(id, envelope.toString(), at);
+    }
+
+    /** What an operation is doing, if it is under way. */
+    public Optional<Status> status(OperationId id) {
+        return Optional.ofNullable(running.get(id)).map(operation -> operation.status);
+    }
+
+    /** Everything under way. */
+    public Collection<Status> underWay() {
+        return running.values().stream().map(operation -> operation.status).toList();
+    }
+}

@@ -1,0 +1,103 @@
+package org.flatsnap.engine;
+
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.flatsnap.catalog.Catalog;
+import org.flatsnap.catalog.Page;
+import org.flatsnap.catalog.SnapshotQuery;
+import org.flatsnap.catalog.VmEntry;
+import org.flatsnap.manager.Manager;
+import org.flatsnap.model.Problem;
+import org.flatsnap.model.Problem.Code;
+import org.flatsnap.model.Snapshot;
+import org.flatsnap.model.SnapshotId;
+import org.flatsnap.model.SnapshotName;
+import org.flatsnap.model.Vm;
+import org.flatsnap.model.VmId;
+
+/** Finds what people mean by the name or id of a VM or snapshot. */
+final class References {
+    private final Manager manager;
+    private final Catalog catalog;
+
+    References(Manager manager, Catalog catalog) {
+        this.manager = manager;
+        this.catalog = catalog;
+    }
+
+    /** A VM that the manager has now. */
+    Vm vm(String nameOrId) {
+        List<Vm> matches = manager.vms().stream()
+                .filter(vm -> vm.id().value().equals(nameOrId) || vm.name().value().equals(nameOrId))
+                .toList();
+        return only(nameOrId, matches, matches.stream().map(Vm::id).toList())
+                .orElseThrow(() -> unknownVm(nameOrId));
+    }
+
+    /** The state of a VM now, which may differ from a moment ago. */
+    Vm again(Vm vm) {
+        return manager.find(vm.id()).orElseThrow(() -> unknownVm(vm.id().value()));
+    }
+
+    /** A VM that the manager has or that has snapshots; works while the manager is away. */
+    VmId vmId(String nameOrId) {
+        List<VmEntry> known = catalog.vms().stream()
+                .filter(entry -> entry.vm().value().equals(nameOrId)
+                        || entry.name().value().equals(nameOrId))
+                .toList();
+        Optional<VmEntry> entry =
+                only(nameOrId, known, known.stream().map(VmEntry::vm).toList());
+        return entry.map(VmEntry::vm).orElseGet(() -> vm(nameOrId).id());
+    }
+
+    private static <T> Optional<T> only(String nameOrId, List<T> matches, List<VmId> ids) {
+        if (matches.size() > 1) {
+            throw new Problem(
+                    Code.INVALID,
+                    "cannot tell which VM is meant by '" + nameOrId + "'",
+                    matches.size() + " VMs have that name",
+                    "Use the id: " + ids.stream().map(VmId::value).collect(Collectors.joining(", ")));
+        }
+        return matches.stream().findFirst();
+    }
+
+    private static Problem unknownVm(String nameOrId) {
+        return new Problem(
+                Code.NOT_FOUND, "unknown VM '" + nameOrId + "'", "no VM has that name or id", "See 'flatsnap vms'");
+    }
+
+    /** A snapshot of a VM by name or id, or {@code latest}. */
+    Snapshot snapshot(VmId vm, String nameOrId) {
+        Optional<Snapshot> found;
+        if (nameOrId.equals("latest")) {
+            found = catalog.newest(vm);
+        } else if (SnapshotId.looksLikeOne(nameOrId)) {
+            found = catalog.find(new SnapshotId(nameOrId))
+                    .filter(snapshot -> snapshot.vm().equals(vm));
+        } else {
+            found = catalog.find(vm, new SnapshotName(nameOrId));
+        }
+        return found.orElseThrow(() -> new Problem(
+                Code.NOT_FOUND,
+                "unknown snapshot '" + nameOrId + "'",
+                "the VM has no snapshot of that name or id",
+                "See 'flatsnap list'"));
+    }
+
+    /** The newest guard of a VM: what an undo goes back to. */
+    Optional<Snapshot> newestGuard(VmId vm) {
+        SnapshotQuery query = SnapshotQuery.ALL.ofVms(Set.of(vm));
+        while (true) {
+            Page page = catalog.query(query);
+            Optional<Snapshot> guard = page.snapshots().stream()
+                    .filter(snapshot -> snapshot.guard().isPresent())
+                    .findFirst();
+            if (guard.isPresent() || page.next().isEmpty()) {
+                return guard;
+            }
+            query = query.from(page.next().get());
+        }
+    }
+}

@@ -1,0 +1,138 @@
+package org.flatsnap.engine;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Deque;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.flatsnap.model.Problem;
+import org.flatsnap.model.Problem.Code;
+import org.flatsnap.model.StoreId;
+import org.flatsnap.model.Vm;
+import org.flatsnap.model.VmId;
+import org.flatsnap.store.ReflinkStore;
+import org.flatsnap.store.Store;
+import org.flatsnap.store.VmLock;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The configured stores, each open or known to be out of reach. One that cannot be opened does not keep the daemon from
+ * serving the others. Safe for use by several threads.
+ */
+public final class Stores {
+    private static final Logger LOG = LoggerFactory.getLogger(Stores.class);
+
+    private final List<Path> configured;
+    private final Duration patience;
+    private final Map<Path, Store> open = new LinkedHashMap<>();
+    private final Map<Path, Problem> closed = new LinkedHashMap<>();
+
+    /**
+     * Opens what can be opened.
+     *
+     * @param patience how long to wait for a VM that another operation works on
+     */
+    public Stores(List<Path> configured, Duration patience) {
+        this.configured = List.copyOf(configured);
+        this.patience = patience;
+        openMissing();
+    }
+
+    /** Tries again to open those that could not be; gives the ones that could be now. */
+    public synchronized List<Store> openMissing() {
+        List<Store> opened = new ArrayList<>();
+        for (Path path : configured) {
+            if (!open.containsKey(path)) {
+                try {
+                    Store store = ReflinkStore.open(path);
+                    refuseTwin(path, store);
+                    open.put(path, store);
+                    closed.remove(path);
+                    opened.add(store);
+                } catch (Problem e) {
+                    if (closed.put(path, e) == null) {
+                        LOG.warn("{}", e.getMessage());
+                    }
+                }
+            }
+        }
+        return opened;
+    }
+
+    private void refuseTwin(Path path, Store store) {
+        for (Store other : open.values()) {
+            if (other.id().equals(store.id())) {
+                throw new Problem(
+                        Code.UNSUPPORTED,
+                        "cannot use the store " + path,
+                        "it has the identity of " + other.root() + ": one is a copy of the other, or both are the same",
+                        "Name each store once in /etc/flatsnap/flatsnap.toml");
+            }
+        }
+    }
+
+    /** Those that can be used. */
+    public synchronized List<Store> open() {
+        return List.copyOf(open.values());
+    }
+
+    /** Those that cannot, and why. */
+    public synchronized Map<Path, Problem> closed() {
+        return Map.copyOf(closed);
+    }
+
+    /** The store that can clone and swap this file: the deepest one, if several do. */
+    public Optional<Store> covering(Path disk) {
+        return open().stream()
+                .filter(store -> store.covers(disk))
+                .max(java.util.Comparator.comparingInt(store -> store.root().getNameCount()));
+    }
+
+    /** One store, if it is open. */
+    public Optional<Store> find(StoreId id) {
+        return open().stream().filter(store -> store.id().equals(id)).findFirst();
+    }
+
+    /** One store; a {@link Problem} if it is out of reach. */
+    public Store require(StoreId id) {
+        return find(id).orElseThrow(() -> new Problem(
+                Code.UNAVAILABLE,
+                "cannot reach the store " + id,
+                "it is not mounted or not configured",
+                "Mount it, or add its [[store]] to /etc/flatsnap/flatsnap.toml; 'flatsnap doctor' tells more"));
+    }
+
+    /** Excludes all others from changing anything about a VM on these stores. */
+    VmLock lock(VmId vm, Collection<StoreId> ids) {
+        Deque<VmLock> held = new ArrayDeque<>();
+        try {
+            // Always in the same order, so that two operations never wait for each other.
+            for (StoreId id : ids.stream().distinct().sorted().toList()) {
+                held.push(require(id).lock(vm, patience));
+            }
+        } catch (Problem e) {
+            held.forEach(VmLock::close);
+            throw e;
+        }
+        return () -> held.forEach(VmLock::close);
+    }
+
+    /** Refuses work on a VM whose rollback has been decided and not finished. */
+    void refuseIntent(Vm vm, Collection<StoreId> ids) {
+        for (StoreId id : ids) {
+            if (require(id).intents().stream().anyMatch(intent -> intent.vm().equals(vm.id()))) {
+                throw new Problem(
+                        Code.BUSY,
+                        "cannot work on VM " + vm,
+                        "a rollback of it is not finished",
+                        "Try again in a moment; if it stays, 'flatsnap doctor' tells what it waits for");
+            }
+        }
+    }
+}

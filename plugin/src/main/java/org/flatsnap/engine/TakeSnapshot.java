@@ -1,0 +1,151 @@
+package org.flatsnap.engine;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.time.Clock;
+import java.time.Instant;
+import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.flatsnap.catalog.Catalog;
+import org.flatsnap.hypervisor.Quiescer;
+import org.flatsnap.model.Consistency;
+import org.flatsnap.model.DiskImage;
+import org.flatsnap.model.Labels;
+import org.flatsnap.model.OperationId;
+import org.flatsnap.model.Problem;
+import org.flatsnap.model.Problem.Code;
+import org.flatsnap.model.Quiescence;
+import org.flatsnap.model.Snapshot;
+import org.flatsnap.model.SnapshotId;
+import org.flatsnap.model.SnapshotName;
+import org.flatsnap.model.Vm;
+import org.flatsnap.store.VmLock;
+
+/**
+ * Takes a snapshot: all disks of a VM at one moment.
+ *
+ * <ol>
+ *   <li>Choose the disks and find the store of each; a disk that cannot be part of it ends it here, by name.
+ *   <li>Lock the VM on these stores, then look at it again: only now its state counts.
+ *   <li>Open a capture on each store. What follows is invisible until published and vanishes if it fails.
+ *   <li>Bring the guest to stand still, clone the disks (milliseconds), let it go on.
+ *   <li>Make the clones durable and publish them by one rename, the home store last.
+ *   <li>Put it into the catalog, which is only an index: a kill before this loses nothing.
+ * </ol>
+ */
+final class TakeSnapshot {
+    private static final DateTimeFormatter NAME_FROM_TIME = DateTimeFormatter.ofPattern("uuuu-MM-dd_HH-mm-ss.SSS");
+
+    private final References references;
+    private final Stores stores;
+    private final Catalog catalog;
+    private final Quiescer quiescer;
+    private final Clock clock;
+    private final SecureRandom random = new SecureRandom();
+
+    TakeSnapshot(References references, Stores stores, Catalog catalog, Quiescer quiescer, Clock clock) {
+        this.references = references;
+        this.stores = stores;
+        this.catalog = catalog;
+        this.quiescer = quiescer;
+        this.clock = clock;
+    }
+
+    Snapshot take(TakeRequest request, Progress progress) {
+        Vm found = references.vm(request.vm());
+        DiskPlan firstPlan = DiskPlan.of(found, request.disks(), stores);
+        progress.step("waiting for other work on VM " + found);
+        try (VmLock lock = stores.lock(found.id(), firstPlan.storeIds())) {
+            Optional<Snapshot> earlier = catalog.findByOperation(request.operation());
+            if (earlier.isPresent()) {
+                return earlier.get();
+            }
+            Vm vm = references.again(found);
+            DiskPlan plan = DiskPlan.of(vm, request.disks(), stores);
+            refuseMoved(vm, firstPlan, plan);
+            stores.refuseIntent(vm, plan.storeIds());
+            SnapshotName name = request.name().orElseGet(() -> nameFromTime(""));
+            refuseDuplicate(vm, name);
+            Consistency level = request.level()
+                    .orElse(vm.agent() == Vm.Agent.CONNECTED ? Consistency.FILESYSTEM : Consistency.CRASH);
+            Order order = new Order(
+                    request.operation(), name, request.labels(), Optional.empty(), level, request.strict());
+            return capture(vm, plan, order, progress);
+        }
+    }
+
+    /** What is still to be said when VM and disks are settled. */
+    record Order(
+            OperationId operation,
+            SnapshotName name,
+            Labels labels,
+            Optional<Snapshot.Guard> guard,
+            Consistency level,
+            boolean strict) {}
+
+    /** The part that the VM's lock protects; a rollback takes its guard with it. */
+    Snapshot capture(Vm vm, DiskPlan plan, Order order, Progress progress) {
+        SnapshotId id = SnapshotId.of(clock.instant(), random.nextInt());
+        try (Captures captures = Captures.begin(order.operation(), vm.id(), id, plan)) {
+            captures.save(Snapshot.DEFINITION_FILE, vm.definition());
+            Optional<String> firmware = vm.firmware().filter(file -> Files.exists(Path.of(file)));
+
+            progress.step("cloning " + plan.size() + (plan.size() == 1 ? " disk" : " disks"));
+            List<DiskImage> images = new ArrayList<>();
+            Instant[] moment = new Instant[1];
+            boolean several = plan.size() > 1;
+            Quiescence quiescence = quiescer.during(vm, order.level(), several, order.strict(), () -> {
+                moment[0] = clock.instant();
+                images.addAll(captures.cloneDisks());
+                firmware.ifPresent(file -> captures.saveCopy(Snapshot.FIRMWARE_FILE, Path.of(file)));
+            });
+
+            progress.step("making it durable");
+            captures.sync();
+            Snapshot snapshot = new Snapshot(
+                    id,
+                    vm.id(),
+                    vm.name(),
+                    order.name(),
+                    moment[0],
+                    order.labels(),
+                    order.guard(),
+                    quiescence,
+                    captures.home(),
+                    images,
+                    firmware,
+                    order.operation());
+            captures.publish(snapshot);
+            catalog.put(snapshot);
+            return snapshot;
+        }
+    }
+
+    SnapshotName nameFromTime(String prefix) {
+        return new SnapshotName(
+                prefix + NAME_FROM_TIME.format(clock.instant().atZone(clock.getZone())));
+    }
+
+    private void refuseDuplicate(Vm vm, SnapshotName name) {
+        catalog.find(vm.id(), name).ifPresent(other -> {
+            throw new Problem(
+                    Code.EXISTS,
+                    "cannot take snapshot " + name + " of VM " + vm,
+                    "it has a snapshot of that name, taken " + other.takenAt(),
+                    "Choose another name, or leave it out to get one made from the time");
+        });
+    }
+
+    private static void refuseMoved(Vm vm, DiskPlan before, DiskPlan now) {
+        if (!before.storeIds().containsAll(now.storeIds())) {
+            throw new Problem(
+                    Code.BUSY,
+                    "cannot take a snapshot of VM " + vm,
+                    "its disks were moved to another store just now",
+                    "Try again");
+        }
+    }
+}
