@@ -66,7 +66,8 @@ final class CloneVm {
         try {
             try (VmLock lock = stores.lock(source, from.stores())) {
                 progress.step("cloning " + files.size() + (files.size() == 1 ? " disk" : " disks"));
-                for (StoreId store : from.disks().stream().map(DiskImage::store).distinct().toList()) {
+                for (StoreId store :
+                        from.disks().stream().map(DiskImage::store).distinct().toList()) {
                     made.add(stores.require(store).cloneOut(operation, from, id, targets(from, store, files)));
                 }
                 firmware.ifPresent(file -> copyFirmware(from, file));
@@ -135,8 +136,7 @@ final class CloneVm {
     }
 
     private void copyFirmware(Snapshot from, Path target) {
-        Path saved =
-                stores.require(from.home()).savedFile(from.vm(), from.id(), Snapshot.FIRMWARE_FILE);
+        Path saved = stores.require(from.home()).savedFile(from.vm(), from.id(), Snapshot.FIRMWARE_FILE);
         try {
             // The name carries the new VM's id: what stands there is this operation's own, left by a first try.
             Files.copy(saved, target, StandardCopyOption.REPLACE_EXISTING);

@@ -78,11 +78,12 @@ final class Doctor {
             String subject = "store " + store.root();
             try {
                 findings.add(examine(subject, store));
-                store.intents().forEach(intent -> findings.add(new Finding(
-                        Level.WARNING,
-                        subject,
-                        "a rollback of VM " + intent.vm() + " is not finished; the VM cannot start until it is",
-                        "It is tried again every few seconds; flatsnapd's log says what it waits for")));
+                store.intents()
+                        .forEach(intent -> findings.add(new Finding(
+                                Level.WARNING,
+                                subject,
+                                "a rollback of VM " + intent.vm() + " is not finished; the VM cannot start until it is",
+                                "It is tried again every few seconds; flatsnapd's log says what it waits for")));
             } catch (Problem e) {
                 findings.add(failure(subject, e));
             }
@@ -121,8 +122,7 @@ final class Doctor {
             }
         }
         if (!reasons.isEmpty()) {
-            return new Finding(
-                    Level.WARNING, "VM " + vm, String.join("; ", reasons), String.join("; ", remedies));
+            return new Finding(Level.WARNING, "VM " + vm, String.join("; ", reasons), String.join("; ", remedies));
         }
         if (vm.state() == VmState.RUNNING && vm.agent() != Vm.Agent.CONNECTED) {
             return new Finding(

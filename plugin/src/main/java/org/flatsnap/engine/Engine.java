@@ -15,7 +15,6 @@ import org.flatsnap.catalog.Catalog;
 import org.flatsnap.catalog.VmEntry;
 import org.flatsnap.hypervisor.Quiescer;
 import org.flatsnap.manager.Manager;
-import org.flatsnap.model.Description;
 import org.flatsnap.model.Disk;
 import org.flatsnap.model.Labels;
 import org.flatsnap.model.OperationId;
@@ -60,8 +59,7 @@ public final class Engine implements AutoCloseable {
     public record Settings(Duration guardRetention, Duration stopPatience) {}
 
     /** Nothing runs before {@link #start}. */
-    public Engine(
-            Stores stores, Manager manager, Catalog catalog, Quiescer quiescer, Clock clock, Settings settings) {
+    public Engine(Stores stores, Manager manager, Catalog catalog, Quiescer quiescer, Clock clock, Settings settings) {
         this.stores = stores;
         this.manager = manager;
         this.catalog = catalog;
@@ -176,8 +174,7 @@ public final class Engine implements AutoCloseable {
 
     /** Every VM of the manager and what can be done with its disks. */
     public List<VmReport> vms() {
-        Map<VmId, Long> counts =
-                catalog.vms().stream().collect(Collectors.toMap(VmEntry::vm, VmEntry::snapshots));
+        Map<VmId, Long> counts = catalog.vms().stream().collect(Collectors.toMap(VmEntry::vm, VmEntry::snapshots));
         return manager.vms().stream()
                 .map(vm -> report(vm, counts.getOrDefault(vm.id(), 0L)))
                 .toList();

@@ -131,8 +131,7 @@ final class Recovery {
                     throw new Problem(Code.REFUSED, what, swap.live() + " is open for writing", "End who writes to it");
                 }
             } catch (java.io.IOException e) {
-                throw new Problem(
-                        Code.UNAVAILABLE, what, String.valueOf(e.getMessage()), "Run flatsnapd as root", e);
+                throw new Problem(Code.UNAVAILABLE, what, String.valueOf(e.getMessage()), "Run flatsnapd as root", e);
             }
         }
     }

@@ -30,10 +30,10 @@ final class References {
     /** A VM that the manager has now. */
     Vm vm(String nameOrId) {
         List<Vm> matches = manager.vms().stream()
-                .filter(vm -> vm.id().value().equals(nameOrId) || vm.name().value().equals(nameOrId))
+                .filter(vm ->
+                        vm.id().value().equals(nameOrId) || vm.name().value().equals(nameOrId))
                 .toList();
-        return only(nameOrId, matches, matches.stream().map(Vm::id).toList())
-                .orElseThrow(() -> unknownVm(nameOrId));
+        return only(nameOrId, matches, matches.stream().map(Vm::id).toList()).orElseThrow(() -> unknownVm(nameOrId));
     }
 
     /** The state of a VM now, which may differ from a moment ago. */

@@ -78,19 +78,26 @@ final class RollBack {
         Snapshot target = references.snapshot(vm.id(), request.snapshot());
         List<DiskImage> images = choose(vm, target, request.disks());
         boolean partial = !request.disks().isEmpty();
-        return to(new Plan(request.operation(), target, images, partial, request.stop(), "rollback to " + target.name()), vm, progress);
+        return to(
+                new Plan(request.operation(), target, images, partial, request.stop(), "rollback to " + target.name()),
+                vm,
+                progress);
     }
 
     RollbackResult undo(OperationId operation, String vmNameOrId, boolean stop, Progress progress) {
         Vm vm = references.vm(vmNameOrId);
-        Snapshot guard = references.newestGuard(vm.id())
+        Snapshot guard = references
+                .newestGuard(vm.id())
                 .orElseThrow(() -> new Problem(
                         Code.NOT_FOUND,
                         "cannot undo a rollback of VM " + vm,
                         "no guard snapshot of it exists",
                         "Guards expire; roll back to another snapshot, see 'flatsnap list " + vm + "'"));
         Snapshot.Guard why = guard.guard().orElseThrow();
-        return to(new Plan(operation, guard, guard.disks(), why.partial(), stop, "undo of " + why.before()), vm, progress);
+        return to(
+                new Plan(operation, guard, guard.disks(), why.partial(), stop, "undo of " + why.before()),
+                vm,
+                progress);
     }
 
     private record Plan(

@@ -15,8 +15,7 @@ import org.flatsnap.model.OperationId;
  * @param disks which disks; empty for all of the snapshot and the definition too
  * @param stop whether a running VM may be stopped for it and is started again afterwards
  */
-public record RollbackRequest(
-        OperationId operation, String vm, String snapshot, Set<DiskName> disks, boolean stop) {
+public record RollbackRequest(OperationId operation, String vm, String snapshot, Set<DiskName> disks, boolean stop) {
     /** Checks that nothing is missing. */
     public RollbackRequest {
         requireNonNull(operation, "operation");

@@ -71,8 +71,8 @@ final class TakeSnapshot {
             refuseDuplicate(vm, name);
             Consistency level = request.level()
                     .orElse(vm.agent() == Vm.Agent.CONNECTED ? Consistency.FILESYSTEM : Consistency.CRASH);
-            Order order = new Order(
-                    request.operation(), name, request.labels(), Optional.empty(), level, request.strict());
+            Order order =
+                    new Order(request.operation(), name, request.labels(), Optional.empty(), level, request.strict());
             return capture(vm, plan, order, progress);
         }
     }
@@ -125,8 +125,7 @@ final class TakeSnapshot {
     }
 
     SnapshotName nameFromTime(String prefix) {
-        return new SnapshotName(
-                prefix + NAME_FROM_TIME.format(clock.instant().atZone(clock.getZone())));
+        return new SnapshotName(prefix + NAME_FROM_TIME.format(clock.instant().atZone(clock.getZone())));
     }
 
     private void refuseDuplicate(Vm vm, SnapshotName name) {
