@@ -1,0 +1,211 @@
+package org.flatsnap.server;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.time.DateTimeException;
+import java.time.Duration;
+import java.time.ZoneId;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.Function;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.flatsnap.model.Problem;
+import org.tomlj.Toml;
+import org.tomlj.TomlArray;
+import org.tomlj.TomlParseError;
+import org.tomlj.TomlParseResult;
+import org.tomlj.TomlPosition;
+import org.tomlj.TomlTable;
+
+/**
+ * What {@code /etc/flatsnap/flatsnap.toml} says, with defaults for what it leaves out.
+ *
+ * @param stateDirectory where catalog and notes about standing guests lie
+ * @param socket the unix socket of the API
+ * @param view where the tree of snapshots is mounted
+ * @param zone in which dates are told
+ * @param libvirt the URI of the hypervisor
+ * @param freezeTimeout the longest a guest may stand still
+ * @param stopTimeout how long a guest may take to shut down before its power is cut
+ * @param guardRetention how long the snapshot taken before a rollback stays
+ * @param stores the directories of the stores
+ */
+public record Configuration(
+        Path stateDirectory,
+        Path socket,
+        Path view,
+        ZoneId zone,
+        String libvirt,
+        Duration freezeTimeout,
+        Duration stopTimeout,
+        Duration guardRetention,
+        List<Path> stores) {
+    private static final Pattern DURATION = Pattern.compile("([0-9]{1,9})(ms|s|m|h|d)");
+    private static final Set<String> KEYS = new TreeSet<>(Set.of(
+            "state-directory",
+            "socket",
+            "view",
+            "time-zone",
+            "libvirt",
+            "freeze-timeout",
+            "stop-timeout",
+            "guard-retention",
+            "store"));
+
+    /**
+     * Reads and checks a file.
+     *
+     * @throws Problem that names file, line and key, and what was expected
+     */
+    public static Configuration read(Path file) {
+        try {
+            TomlParseResult result = Toml.parse(Files.readString(file));
+            return new Reader(file, result).read();
+        } catch (NoSuchFileException e) {
+            throw new Problem(
+                    Problem.Code.INVALID,
+                    "cannot read the configuration " + file,
+                    "there is no such file",
+                    "Copy the example from /usr/share/doc/flatsnap/flatsnap.toml, or name another with --config",
+                    e);
+        } catch (IOException e) {
+            throw new Problem(
+                    Problem.Code.INVALID,
+                    "cannot read the configuration " + file,
+                    String.valueOf(e.getMessage()),
+                    "Check that it is a readable text file in UTF-8",
+                    e);
+        }
+    }
+
+    private static final class Reader {
+        private final Path file;
+        private final TomlParseResult toml;
+
+        Reader(Path file, TomlParseResult toml) {
+            this.file = file;
+            this.toml = toml;
+        }
+
+        Configuration read() {
+            if (toml.hasErrors()) {
+                TomlParseError error = toml.errors().get(0);
+                throw problem(error.position(), error.getMessage(), "Correct that line");
+            }
+            refuseUnknown(toml, "", KEYS);
+            return new Configuration(
+                    value("state-directory", Path.of("/var/lib/flatsnap"), Reader::path),
+                    value("socket", Path.of("/run/flatsnap/flatsnapd.sock"), Reader::path),
+                    value("view", Path.of("/snapshots"), Reader::path),
+                    value("time-zone", ZoneId.systemDefault(), Reader::zone),
+                    value("libvirt", "qemu:///system", Reader::notEmpty),
+                    value("freeze-timeout", Duration.ofSeconds(10), Reader::duration),
+                    value("stop-timeout", Duration.ofSeconds(60), Reader::duration),
+                    value("guard-retention", Duration.ofDays(7), Reader::duration),
+                    stores());
+        }
+
+        private List<Path> stores() {
+            Object value = toml.get("store");
+            if (value == null) {
+                return List.of();
+            }
+            if (!(value instanceof TomlArray array) || !array.containsTables()) {
+                throw problem(
+                        toml.inputPositionOf("store"), "'store' is not a list of tables", "Write [[store]] and below it path = \"/...\"");
+            }
+            List<Path> stores = new ArrayList<>();
+            for (int i = 0; i < array.size(); i++) {
+                TomlTable table = array.getTable(i);
+                refuseUnknown(table, "store.", Set.of("path"));
+                if (!table.contains("path")) {
+                    throw problem(
+                            array.inputPositionOf(i), "a [[store]] has no 'path'", "Add path = \"/var/lib/libvirt/images\"");
+                }
+                stores.add(value(table, "path", Reader::path));
+            }
+            return List.copyOf(stores);
+        }
+
+        private void refuseUnknown(TomlTable table, String prefix, Set<String> known) {
+            for (String key : table.keySet()) {
+                if (!known.contains(key)) {
+                    throw problem(
+                            table.inputPositionOf(List.of(key)),
+                            "unknown key '" + prefix + key + "'",
+                            "Known keys are: " + String.join(", ", known));
+                }
+            }
+        }
+
+        private <T> T value(String key, T absent, Function<String, T> parse) {
+            return toml.contains(List.of(key)) ? value(toml, key, parse) : absent;
+        }
+
+        private <T> T value(TomlTable table, String key, Function<String, T> parse) {
+            TomlPosition position = table.inputPositionOf(List.of(key));
+            if (!(table.get(List.of(key)) instanceof String text)) {
+                throw problem(position, "'" + key + "' is not a text", "Write it in quotes: " + key + " = \"...\"");
+            }
+            try {
+                return parse.apply(text);
+            } catch (IllegalArgumentException | DateTimeException e) {
+                throw problem(position, "'" + key + "' is \"" + text + "\"", "Expected is " + e.getMessage());
+            }
+        }
+
+        private static Path path(String text) {
+            try {
+                Path path = Path.of(text);
+                if (path.isAbsolute()) {
+                    return path.normalize();
+                }
+            } catch (InvalidPathException e) {
+                throw new IllegalArgumentException("an absolute path without a zero byte", e);
+            }
+            throw new IllegalArgumentException("an absolute path, one that begins with '/'");
+        }
+
+        private static ZoneId zone(String text) {
+            try {
+                return ZoneId.of(text);
+            } catch (DateTimeException e) {
+                throw new IllegalArgumentException("a time zone such as \"UTC\" or \"Europe/Vienna\"", e);
+            }
+        }
+
+        private static String notEmpty(String text) {
+            if (text.isBlank()) {
+                throw new IllegalArgumentException("a libvirt URI such as \"qemu:///system\"");
+            }
+            return text;
+        }
+
+        private static Duration duration(String text) {
+            Matcher matcher = DURATION.matcher(text);
+            if (!matcher.matches() || Long.parseLong(matcher.group(1)) == 0) {
+                throw new IllegalArgumentException(
+                        "a positive number and one of ms, s, m, h, d, such as \"10s\" or \"7d\"");
+            }
+            long number = Long.parseLong(matcher.group(1));
+            return switch (matcher.group(2)) {
+                case "ms" -> Duration.ofMillis(number);
+                case "s" -> Duration.ofSeconds(number);
+                case "m" -> Duration.ofMinutes(number);
+                case "h" -> Duration.ofHours(number);
+                default -> Duration.ofDays(number);
+            };
+        }
+
+        private Problem problem(TomlPosition position, String why, String remedy) {
+            String line = position == null ? "" : ", line " + position.line();
+            return new Problem(Problem.Code.INVALID, "bad configuration " + file + line, why, remedy);
+        }
+    }
+}
