@@ -12,6 +12,8 @@ final class FuseArguments extends Struct {
     private final Signed32 count = new Signed32();
     private final Pointer values = new Pointer();
     private final Signed32 allocated = new Signed32();
+    // What C adds at the end, and libfuse overwrites with the rest.
+    private final Signed32 unused = new Signed32();
     // Native memory lives as long as the Java object that stands for it.
     private final List<jnr.ffi.Pointer> held = new ArrayList<>();
 
@@ -30,5 +32,6 @@ final class FuseArguments extends Struct {
         count.set(arguments.size());
         values.set(array);
         allocated.set(0);
+        unused.set(0);
     }
 }

@@ -144,7 +144,7 @@ final class MountPoint {
     private MountException failure(int errno) {
         Errno error = Errno.valueOf(errno);
         return new MountException(
-                "cannot unmount " + path + ": " + error.description() + " (" + error + ")",
+                "cannot unmount " + path + ": " + error.description() + " (" + error.name() + ")",
                 error == Errno.EPERM ? "run as root" : "unmount it by hand (umount -l " + path + ")");
     }
 }

@@ -70,9 +70,9 @@ final class Responder {
     private static void log(String operation, Supplier<String> subject, Throwable e, Errno errno) {
         try {
             if (errno == Errno.EIO) {
-                LOG.error("{} of {} failed, answered {}", operation, subject.get(), errno, e);
+                LOG.error("{} {} failed, answered {}", operation, subject.get(), errno.name(), e);
             } else {
-                LOG.debug("{} of {} answered {}: {}", operation, subject.get(), errno, e.toString());
+                LOG.debug("{} {} answered {}: {}", operation, subject.get(), errno.name(), e.toString());
             }
         } catch (Throwable unloggable) {
             // Must not reach libfuse's C code; the thread's own handler is the last that can still tell.

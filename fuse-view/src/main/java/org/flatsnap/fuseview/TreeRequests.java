@@ -101,7 +101,7 @@ final class TreeRequests {
     }
 
     private void getattr(long request, long id, long fileInformation) {
-        answer(request, "attributes", id, () -> {
+        answer(request, "attributes of", id, () -> {
             KnownNode known = nodes.get(id);
             EntryParameters entry = memory.get().entry();
             entry.write(known.node().kind(), attributes(known, fileInformation));
@@ -128,7 +128,7 @@ final class TreeRequests {
     }
 
     private void readlink(long request, long id) {
-        answer(request, "target", id, () -> {
+        answer(request, "target of", id, () -> {
             byte[] target = CString.encode(nodes.get(id).symbolicLink().target());
             return r -> fuse.fuse_reply_readlink(r, target);
         });
@@ -174,7 +174,7 @@ final class TreeRequests {
     }
 
     private void readdir(long request, long id, long size, long position, long fileInformation) {
-        answer(request, "listing", id, () -> {
+        answer(request, "listing of", id, () -> {
             ByteBuffer target = memory.get().data(size);
             directories
                     .get(new FileInformation(runtime, fileInformation).handle())
@@ -184,7 +184,7 @@ final class TreeRequests {
     }
 
     private void statfs(long request, long id) {
-        answer(request, "file system", id, () -> {
+        answer(request, "file system of", id, () -> {
             Pointer fileSystem = memory.get().fileSystem();
             return r -> fuse.fuse_reply_statfs(r, fileSystem);
         });
