@@ -1,0 +1,79 @@
+package org.flatsnap.fuseview;
+
+import java.time.Instant;
+import jnr.ffi.Memory;
+import jnr.ffi.Runtime;
+import jnr.ffi.Struct;
+import ru.serce.jnrfuse.struct.FileStat;
+import ru.serce.jnrfuse.struct.Timespec;
+
+/**
+ * The answer to a look-up, {@code struct fuse_entry_param} of {@code fuse_lowlevel.h}; the {@code struct stat} in it also
+ * answers a request for attributes alone. Written and sent by one thread.
+ */
+final class EntryParameters extends Struct {
+
+    /** Seconds for which the kernel may keep names and attributes: none, so that every change is seen at once. */
+    static final double TIMEOUT = 0;
+
+    private static final int BLOCK_SIZE = 4096;
+
+    private final Unsigned64 node = new Unsigned64();
+    private final Unsigned64 generation = new Unsigned64();
+    private final FileStat stat = inner(new FileStat(getRuntime()));
+    private final Struct.Double attributeTimeout = new Struct.Double();
+    private final Struct.Double entryTimeout = new Struct.Double();
+    private final jnr.ffi.Pointer memory;
+    private final jnr.ffi.Pointer statMemory;
+
+    EntryParameters(Runtime runtime) {
+        super(runtime);
+        memory = Memory.allocateDirect(runtime, size(this), true);
+        useMemory(memory);
+        statMemory = memory.slice(2L * Long.BYTES, size(stat));
+        attributeTimeout.set(TIMEOUT);
+        entryTimeout.set(TIMEOUT);
+        // Node ids are never used twice, so one generation is enough.
+        generation.set(0);
+    }
+
+    void write(long nodeId, Node.Kind kind, Attributes attributes) {
+        node.set(nodeId);
+        write(kind, attributes);
+    }
+
+    void write(Node.Kind kind, Attributes attributes) {
+        stat.st_ino.set(attributes.inode());
+        stat.st_mode.set(format(kind) | attributes.permissions());
+        stat.st_nlink.set(1);
+        stat.st_uid.set(Integer.toUnsignedLong(attributes.uid()));
+        stat.st_gid.set(Integer.toUnsignedLong(attributes.gid()));
+        stat.st_size.set(attributes.size());
+        stat.st_blocks.set(attributes.blocks512());
+        stat.st_blksize.set(BLOCK_SIZE);
+        write(stat.st_atim, attributes.modified());
+        write(stat.st_mtim, attributes.modified());
+        write(stat.st_ctim, attributes.changed());
+    }
+
+    jnr.ffi.Pointer memory() {
+        return memory;
+    }
+
+    jnr.ffi.Pointer statMemory() {
+        return statMemory;
+    }
+
+    private static int format(Node.Kind kind) {
+        return switch (kind) {
+            case DIRECTORY -> FileStat.S_IFDIR;
+            case REGULAR_FILE -> FileStat.S_IFREG;
+            case SYMBOLIC_LINK -> FileStat.S_IFLNK;
+        };
+    }
+
+    private static void write(Timespec target, Instant time) {
+        target.tv_sec.set(time.getEpochSecond());
+        target.tv_nsec.set(time.getNano());
+    }
+}

@@ -1,0 +1,98 @@
+package org.flatsnap.fuseview;
+
+import java.nio.ByteBuffer;
+import jnr.ffi.LibraryLoader;
+import jnr.ffi.Pointer;
+import jnr.ffi.annotations.Delegate;
+import jnr.ffi.annotations.In;
+import jnr.ffi.types.size_t;
+
+/**
+ * libfuse 2.9's low-level interface, as in {@code fuse_lowlevel.h}, {@code fuse_common.h} and {@code fuse_opt.h}. Opaque
+ * pointers ({@code fuse_req_t}, {@code struct fuse_session *}, {@code struct fuse_chan *}) are plain longs, so 64-bit
+ * platforms only.
+ *
+ * <p>jnr-fuse binds the interface above this one, which knows files by path: it decodes names in the platform's character
+ * set and gives a new file the page cache of the removed one whose name it has. Of jnr-fuse the structures are used.
+ */
+final class LibFuse {
+
+    /** The name that ld.so(8) knows it by; a plain "fuse" needs the development package. */
+    static final String NAME = "libfuse.so.2";
+
+    private LibFuse() {}
+
+    static Functions load(String name) throws MountException {
+        try {
+            return LibraryLoader.create(Functions.class).failImmediately().load(name);
+        } catch (UnsatisfiedLinkError e) {
+            throw new MountException(
+                    "cannot load " + name + ": " + e.getMessage(),
+                    "install libfuse2 (package libfuse2 or libfuse2t64 on Debian and Ubuntu, fuse-libs on Fedora)",
+                    e);
+        }
+    }
+
+    // jnr-ffi implements these in classes of another loader, so they must be public for the virtual machine.
+
+    /** Calls into libfuse. Those named {@code fuse_reply} answer 0, or -ENOENT when nobody waits any longer. */
+    public interface Functions {
+        long fuse_mount(@In byte[] mountPoint, FuseArguments arguments);
+
+        void fuse_unmount(@In byte[] mountPoint, long channel);
+
+        long fuse_lowlevel_new(
+                FuseArguments arguments, @In Pointer operations, @size_t long operationsSize, long userData);
+
+        void fuse_opt_free_args(FuseArguments arguments);
+
+        void fuse_session_add_chan(long session, long channel);
+
+        void fuse_session_remove_chan(long channel);
+
+        void fuse_session_destroy(long session);
+
+        int fuse_session_loop(long session);
+
+        int fuse_reply_err(long request, int errno);
+
+        void fuse_reply_none(long request);
+
+        int fuse_reply_entry(long request, @In Pointer entry);
+
+        int fuse_reply_attr(long request, @In Pointer stat, double timeout);
+
+        int fuse_reply_readlink(long request, @In byte[] target);
+
+        int fuse_reply_open(long request, long fileInformation);
+
+        int fuse_reply_buf(long request, @In ByteBuffer bytes, @size_t long size);
+
+        int fuse_reply_statfs(long request, @In Pointer statvfs);
+    }
+
+    /** Calls of libc, next to libfuse because of what libfuse leaves to do when unmounting. */
+    public interface SystemCalls {
+        int umount2(@In byte[] mountPoint, int flags);
+
+        int access(@In byte[] path, int mode);
+    }
+
+    /** A request with a node. */
+    public interface NodeCallback {
+        @Delegate
+        void call(long request, long node);
+    }
+
+    /** A request with a node and one more argument. */
+    public interface ArgumentCallback {
+        @Delegate
+        void call(long request, long node, long argument);
+    }
+
+    /** A request for a piece of an open file or directory. */
+    public interface ReadCallback {
+        @Delegate
+        void call(long request, long node, long size, long position, long fileInformation);
+    }
+}

@@ -1,0 +1,80 @@
+package org.flatsnap.fuseview;
+
+import java.nio.file.FileSystemException;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * The nodes the kernel refers to, and how often it was told of each. A node leaves when the kernel has forgotten it as
+ * often. Ids are never used twice in one mount, so that a node that replaces another under its name has its own pages in
+ * the kernel's cache. Safe for use by several threads.
+ */
+final class NodeTable {
+
+    /** FUSE_ROOT_ID of {@code fuse_lowlevel.h}; the kernel never forgets it. */
+    static final long ROOT_ID = 1;
+
+    private final Map<Long, Referred> byId = new HashMap<>();
+    private final Map<Long, Referred> byInode = new HashMap<>();
+    private final KnownNode root;
+    private long lastId = ROOT_ID;
+
+    NodeTable(Directory root, long rootInode) {
+        this.root = new KnownNode(ROOT_ID, rootInode, root, null, "");
+    }
+
+    synchronized Optional<KnownNode> find(long id) {
+        if (id == ROOT_ID) {
+            return Optional.of(root);
+        }
+        return Optional.ofNullable(byId.get(id)).map(referred -> referred.known);
+    }
+
+    /** @throws FileSystemException if the kernel has forgotten this id, or never knew it */
+    KnownNode get(long id) throws FileSystemException {
+        return find(id).orElseThrow(() -> new FileSystemException("node " + id, null, "unknown to the mount"));
+    }
+
+    /** Notes that the kernel is about to be told of {@code node} once more. */
+    synchronized KnownNode refer(KnownNode parent, String name, Node node, long inode) throws FileSystemException {
+        if (inode == root.inode()) {
+            throw new FileSystemException(parent.path(), name, "has the inode number of the root, " + inode);
+        }
+        Referred referred = byInode.get(inode);
+        if (referred == null || referred.known.node().kind() != node.kind()) {
+            referred = new Referred(++lastId);
+            byId.put(referred.id, referred);
+            byInode.put(inode, referred);
+        }
+        referred.known = new KnownNode(referred.id, inode, node, parent, name);
+        referred.count++;
+        return referred.known;
+    }
+
+    synchronized void forget(long id, long count) {
+        Referred referred = byId.get(id);
+        if (referred == null) {
+            return;
+        }
+        referred.count -= count;
+        if (referred.count <= 0) {
+            byId.remove(id);
+            byInode.remove(referred.known.inode(), referred);
+        }
+    }
+
+    synchronized int size() {
+        return byId.size();
+    }
+
+    private static final class Referred {
+        private final long id;
+        private KnownNode known;
+        private long count;
+
+        private Referred(long id) {
+            this.id = id;
+        }
+    }
+}

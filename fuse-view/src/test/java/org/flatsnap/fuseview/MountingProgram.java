@@ -1,0 +1,20 @@
+package org.flatsnap.fuseview;
+
+import java.io.IOException;
+import java.nio.file.Path;
+
+/** A program that mounts the example tree, says so, and serves it until its input ends. */
+final class MountingProgram {
+
+    private MountingProgram() {}
+
+    public static void main(String[] arguments) throws IOException {
+        try (MountedTree mounted =
+                MountedTree.mount(Path.of(arguments[0]), MemoryTree.example(), MountOptions.named("flatsnap-test"))) {
+            System.out.println(mounted.isMounted() ? "mounted" : "not mounted");
+            while (System.in.read() >= 0) {
+                continue;
+            }
+        }
+    }
+}
