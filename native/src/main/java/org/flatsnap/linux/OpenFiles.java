@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -42,7 +43,7 @@ public final class OpenFiles {
     private static boolean writes(Path process, Path wanted) throws IOException {
         try (DirectoryStream<Path> descriptors = Files.newDirectoryStream(process.resolve("fd"))) {
             for (Path descriptor : descriptors) {
-                if (Files.readSymbolicLink(descriptor).equals(wanted)
+                if (leadsTo(descriptor, wanted)
                         && forWriting(process.resolve("fdinfo").resolve(descriptor.getFileName()))) {
                     return true;
                 }
@@ -51,17 +52,36 @@ public final class OpenFiles {
         } catch (AccessDeniedException e) {
             // Init of a container can be closed even to root.
             return false;
-        } catch (IOException | DirectoryIteratorException e) {
-            if (Files.exists(process.resolve("fd")) && !(e instanceof NoSuchFileException)) {
-                throw e;
+        } catch (NoSuchFileException e) {
+            // The process ended before it could be looked at.
+            return false;
+        } catch (DirectoryIteratorException e) {
+            // ESRCH: the process ended while it was looked at. Whatever else it may be must not pass for "no".
+            if (e.getCause() instanceof FileSystemException failed && "No such process".equals(failed.getReason())) {
+                return false;
             }
-            // The process or the descriptor went away while it was looked at.
+            throw e.getCause();
+        }
+    }
+
+    private static boolean leadsTo(Path descriptor, Path wanted) throws IOException {
+        try {
+            return Files.readSymbolicLink(descriptor).equals(wanted);
+        } catch (NoSuchFileException e) {
+            // Closed meanwhile.
             return false;
         }
     }
 
     private static boolean forWriting(Path information) throws IOException {
-        for (String line : Files.readAllLines(information)) {
+        List<String> lines;
+        try {
+            lines = Files.readAllLines(information);
+        } catch (NoSuchFileException e) {
+            // Closed meanwhile.
+            return false;
+        }
+        for (String line : lines) {
             if (line.startsWith("flags:")) {
                 int flags = Integer.parseInt(line.substring("flags:".length()).strip(), 8);
                 return (flags & ACCESS_MODE) != CLibrary.O_RDONLY;

@@ -116,17 +116,21 @@ public record Configuration(
             if (value == null) {
                 return List.of();
             }
-            if (!(value instanceof TomlArray array) || !array.containsTables()) {
-                throw problem(
-                        toml.inputPositionOf("store"), "'store' is not a list of tables", "Write [[store]] and below it path = \"/...\"");
-            }
             List<Path> stores = new ArrayList<>();
-            for (int i = 0; i < array.size(); i++) {
-                TomlTable table = array.getTable(i);
+            List<Object> elements = value instanceof TomlArray array ? array.toList() : List.of(value);
+            for (Object element : elements) {
+                if (!(element instanceof TomlTable table) || !(value instanceof TomlArray)) {
+                    throw problem(
+                            toml.inputPositionOf("store"),
+                            "'store' is not a list of tables",
+                            "Write [[store]] and below it path = \"/...\"");
+                }
                 refuseUnknown(table, "store.", Set.of("path"));
                 if (!table.contains("path")) {
                     throw problem(
-                            array.inputPositionOf(i), "a [[store]] has no 'path'", "Add path = \"/var/lib/libvirt/images\"");
+                            toml.inputPositionOf("store"),
+                            "a [[store]] has no 'path'",
+                            "Add path = \"/var/lib/libvirt/images\"");
                 }
                 stores.add(value(table, "path", Reader::path));
             }

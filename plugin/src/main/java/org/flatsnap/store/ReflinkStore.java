@@ -367,9 +367,7 @@ public final class ReflinkStore implements Store {
             Files.deleteIfExists(layout.intent(intent.vm()));
             Durability.sync(layout.intents());
             for (Path directory : stagingOf(intent)) {
-                if (Files.exists(directory)) {
-                    Staging.deleteTree(directory);
-                }
+                Staging.deleteTree(directory);
             }
         });
     }

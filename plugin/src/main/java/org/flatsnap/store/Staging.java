@@ -74,7 +74,11 @@ final class Staging implements AutoCloseable {
         }
     }
 
+    /** Absent is fine. */
     static void deleteTree(Path directory) throws IOException {
+        if (!Files.exists(directory)) {
+            return;
+        }
         try (Stream<Path> walk = Files.walk(directory)) {
             for (Path path : (Iterable<Path>) walk.sorted(Comparator.reverseOrder())::iterator) {
                 Files.deleteIfExists(path);

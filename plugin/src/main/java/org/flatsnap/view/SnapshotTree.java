@@ -110,7 +110,10 @@ public final class SnapshotTree implements Tree {
             if (name.equals(LATEST)) {
                 return catalog.newest(vm).map(Latest::new);
             }
-            return parse(name).filter(day -> firstFrom(day).filter(snapshot -> date(snapshot.takenAt()).equals(day)).isPresent())
+            return parse(name)
+                    .filter(day -> firstFrom(day)
+                            .filter(snapshot -> date(snapshot.takenAt()).equals(day))
+                            .isPresent())
                     .map(day -> new DayDirectory(vm, day));
         }
 
@@ -133,8 +136,7 @@ public final class SnapshotTree implements Tree {
             Optional<Snapshot> next = firstFrom(LocalDate.ofEpochDay(0));
             while (next.isPresent()) {
                 LocalDate day = date(next.get().takenAt());
-                consumer.accept(
-                        new DirectoryEntry(day.toString(), Node.Kind.DIRECTORY, Inodes.number("day", vm, day)));
+                consumer.accept(new DirectoryEntry(day.toString(), Node.Kind.DIRECTORY, Inodes.number("day", vm, day)));
                 next = day.isBefore(last) ? firstFrom(day.plusDays(1)) : Optional.empty();
             }
         }
@@ -247,8 +249,7 @@ public final class SnapshotTree implements Tree {
 
         @Override
         public void forEachEntry(Consumer<DirectoryEntry> consumer) {
-            consumer.accept(
-                    new DirectoryEntry(DISKS, Node.Kind.DIRECTORY, Inodes.number(DISKS, snapshot.id())));
+            consumer.accept(new DirectoryEntry(DISKS, Node.Kind.DIRECTORY, Inodes.number(DISKS, snapshot.id())));
             accept(consumer, StoredFile.METADATA);
             accept(consumer, Snapshot.DEFINITION_FILE);
             snapshot.firmware().ifPresent(path -> accept(consumer, Snapshot.FIRMWARE_FILE));

@@ -38,7 +38,8 @@ final class VmLabels {
         Map<String, VmId> labels = new TreeMap<>();
         for (VmEntry entry : entries) {
             String name = visible(entry);
-            String label = bearers.get(name) == 1 ? name : name + "~" + entry.vm().shortForm();
+            String label =
+                    bearers.get(name) == 1 ? name : name + "~" + entry.vm().shortForm();
             if (labels.putIfAbsent(label, entry.vm()) != null) {
                 labels.put(name + "~" + entry.vm(), entry.vm());
             }
