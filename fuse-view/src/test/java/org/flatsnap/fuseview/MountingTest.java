@@ -274,7 +274,7 @@ final class MountingTest {
         } finally {
             store.countDown();
         }
-        for (int i = 0; i < 100 && mounted.isMounted(); i++) {
+        for (int i = 0; i < 100 && !threads().isEmpty(); i++) {
             Thread.sleep(50);
         }
         assertThat(threads()).isEmpty();
