@@ -1,6 +1,7 @@
 package org.flatsnap.fuseview;
 
 import java.nio.ByteBuffer;
+import java.nio.CharBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import jnr.ffi.Pointer;
@@ -13,8 +14,17 @@ final class CString {
 
     private CString() {}
 
+    /** @throws IllegalArgumentException if the text has no such form: half a surrogate pair, or a zero inside */
     static byte[] encode(String text) {
-        return (text + '\0').getBytes(StandardCharsets.UTF_8);
+        if (text.indexOf('\0') >= 0) {
+            throw new IllegalArgumentException("a zero inside of '" + text + "'");
+        }
+        try {
+            ByteBuffer encoded = StandardCharsets.UTF_8.newEncoder().encode(CharBuffer.wrap(text));
+            return terminated(encoded);
+        } catch (CharacterCodingException e) {
+            throw new IllegalArgumentException("no UTF-8 form: '" + text + "'", e);
+        }
     }
 
     /** @throws CharacterCodingException if the bytes are not valid UTF-8 */
@@ -25,5 +35,11 @@ final class CString {
                 .newDecoder()
                 .decode(ByteBuffer.wrap(bytes))
                 .toString();
+    }
+
+    private static byte[] terminated(ByteBuffer encoded) {
+        byte[] bytes = new byte[encoded.remaining() + 1];
+        encoded.get(bytes, 0, encoded.remaining());
+        return bytes;
     }
 }

@@ -31,6 +31,8 @@ final class FuseSession {
     private final long channel;
     private final long session;
     private final AtomicInteger running;
+    // Complete before anybody can wait for the end.
+    private final List<Thread> threads = new ArrayList<>();
     private final CountDownLatch ended = new CountDownLatch(1);
 
     private FuseSession(
@@ -104,7 +106,14 @@ final class FuseSession {
     /** Waits until all threads have ended, and tells whether they have. */
     boolean awaitEnd(Duration longest) {
         try {
-            return ended.await(longest.toMillis(), TimeUnit.MILLISECONDS);
+            if (!ended.await(longest.toMillis(), TimeUnit.MILLISECONDS)) {
+                return false;
+            }
+            // From here on each has only its last few instructions before it.
+            for (Thread thread : threads) {
+                thread.join();
+            }
+            return true;
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return isEnded();
@@ -117,6 +126,7 @@ final class FuseSession {
             while (started < options.threads()) {
                 Thread thread = new Thread(this::serve, options.name() + "-fuse-" + (started + 1));
                 thread.setDaemon(true);
+                threads.add(thread);
                 thread.start();
                 started++;
             }

@@ -96,7 +96,10 @@ public final class MountedTree implements AutoCloseable {
         if (isMounted()) {
             mountPoint.unmount(mount);
             if (!session.awaitEnd(PATIENCE)) {
-                LOG.warn("unmounted {}, but a request still hangs in its tree; its thread ends with it", mountPoint());
+                LOG.warn(
+                        "unmounted {}, but a request hangs in its tree, or files are open on a mount that somebody else "
+                                + "detached; the threads end with those",
+                        mountPoint());
             }
         }
         closed = true;

@@ -12,6 +12,6 @@ package org.flatsnap.fuseview;
  */
 public interface Tree {
 
-    /** The directory that appears at the mount point. Its inode number must differ from that of every other node. */
+    /** The directory that appears at the mount point, asked once for each mount. Its inode number must differ from that of every other node. */
     Directory root();
 }

@@ -1,6 +1,7 @@
 package org.flatsnap.fuseview;
 
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.file.Path;
 
 /** A program that mounts the example tree, says so, and serves it until its input ends. */
@@ -12,9 +13,7 @@ final class MountingProgram {
         try (MountedTree mounted =
                 MountedTree.mount(Path.of(arguments[0]), MemoryTree.example(), MountOptions.named("flatsnap-test"))) {
             System.out.println(mounted.isMounted() ? "mounted" : "not mounted");
-            while (System.in.read() >= 0) {
-                continue;
-            }
+            System.in.transferTo(OutputStream.nullOutputStream());
         }
     }
 }

@@ -9,7 +9,6 @@ import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -72,10 +71,8 @@ final class MountingTest {
     }
 
     @Test
-    void mountsWithinASecondAndLeavesNothing() throws IOException {
-        long start = System.nanoTime();
+    void mountsAndLeavesNothing() throws IOException {
         try (MountedTree mounted = MountedTree.mount(place, MemoryTree.example(), OPTIONS)) {
-            assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(2));
             assertThat(mounted.isMounted()).isTrue();
             assertThat(mounted.mountPoint()).isEqualTo(place);
             assertThat(Files.readString(place.resolve("hello.txt"))).startsWith("Hello");
@@ -277,7 +274,7 @@ final class MountingTest {
         } finally {
             store.countDown();
         }
-        for (int i = 0; i < 100 && mounted.isMounted(); i++) {
+        for (int i = 0; i < 100 && !threads().isEmpty(); i++) {
             Thread.sleep(50);
         }
         assertThat(threads()).isEmpty();

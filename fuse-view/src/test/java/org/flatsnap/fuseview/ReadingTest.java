@@ -11,6 +11,13 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
+import java.time.temporal.ChronoField;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -118,9 +125,7 @@ final class ReadingTest {
         Program.run("diff", "-r", "--no-dereference", example.path(""), unpacked)
                 .quietly();
         assertThat(Files.getLastModifiedTime(unpacked.resolve("hello.txt")).toInstant())
-                .isEqualTo(FileTime.from(InodeNumbers.MODIFIED)
-                        .toInstant()
-                        .with(java.time.temporal.ChronoField.NANO_OF_SECOND, 0));
+                .isEqualTo(FileTime.from(InodeNumbers.MODIFIED).toInstant().with(ChronoField.NANO_OF_SECOND, 0));
     }
 
     @Test
@@ -136,6 +141,25 @@ final class ReadingTest {
         }
         assertThat(Files.readAllBytes(example.path("big.bin"))).isEqualTo(MemoryTree.BIG);
         assertThat(Files.readAllBytes(example.path("empty"))).isEmpty();
+    }
+
+    @Test
+    void manyProgramsReadAtOnce() throws Exception {
+        example.root().add("other.bin", new MemoryFile(MemoryTree.noise(3_000_001)));
+        ExecutorService readers = Executors.newFixedThreadPool(12);
+        try {
+            List<Callable<byte[]>> tasks = new ArrayList<>();
+            for (int i = 0; i < 36; i++) {
+                Path file = example.path(i % 2 == 0 ? "big.bin" : "other.bin");
+                tasks.add(() -> Files.readAllBytes(file));
+            }
+            List<Future<byte[]>> contents = readers.invokeAll(tasks);
+            for (int i = 0; i < contents.size(); i++) {
+                assertThat(contents.get(i).get()).isEqualTo(i % 2 == 0 ? MemoryTree.BIG : MemoryTree.noise(3_000_001));
+            }
+        } finally {
+            readers.shutdown();
+        }
     }
 
     @Test

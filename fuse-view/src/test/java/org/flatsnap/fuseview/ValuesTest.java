@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import java.time.Instant;
+import java.util.List;
+import jnr.ffi.Memory;
 import jnr.ffi.Runtime;
 import jnr.ffi.Struct;
 import org.junit.jupiter.api.Test;
@@ -36,15 +38,22 @@ final class ValuesTest {
         assertThat(MountOptions.named("a").forOneUser().allowOther()).isFalse();
     }
 
+    @Test
+    void textForC() {
+        assertThat(CString.encode("é")).containsExactly(0xC3, 0xA9, 0);
+        assertThatIllegalArgumentException().isThrownBy(() -> CString.encode("half a pair \uD800"));
+        assertThatIllegalArgumentException().isThrownBy(() -> CString.encode("a\0b"));
+    }
+
     /** Sizes and offsets as gcc prints them for libfuse 2.9.9 on x86_64. */
     @Test
     void layouts() {
         Runtime runtime = Runtime.getSystemRuntime();
         assertThat(Struct.size(new EntryParameters(runtime))).isEqualTo(176);
-        assertThat(Struct.size(new FuseArguments(runtime, java.util.List.of()))).isEqualTo(24);
+        assertThat(Struct.size(new FuseArguments(runtime, List.of()))).isEqualTo(24);
         assertThat(new OperationTable(runtime).size()).isEqualTo(192 + Long.BYTES);
         assertThat(new OperationTable(runtime).memory().size()).isEqualTo(192 + Long.BYTES);
-        FuseFileInfo information = FuseFileInfo.of(jnr.ffi.Memory.allocateDirect(runtime, 40, true));
+        FuseFileInfo information = FuseFileInfo.of(Memory.allocateDirect(runtime, 40, true));
         new FileInformation(runtime, Struct.getMemory(information).address()).handle(77);
         assertThat(information.fh.longValue()).isEqualTo(77);
     }
