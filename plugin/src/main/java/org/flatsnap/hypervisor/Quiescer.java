@@ -95,7 +95,7 @@ public final class Quiescer implements AutoCloseable {
                     throw e.problem;
                 }
                 note = e.problem.why();
-                LOG.warn("{}; going on at level crash", e.problem.getMessage());
+                LOG.warn("{}: {}; going on at level crash", e.problem.what(), note);
             }
         }
         return several ? paused(vm, asked, note, moment) : running(asked, note, moment);

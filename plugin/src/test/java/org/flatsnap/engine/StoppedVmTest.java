@@ -324,7 +324,7 @@ class StoppedVmTest {
         Domain uefi = bench.define(
                 "uefi",
                 "<loader readonly='yes' type='pflash'>" + loader + "</loader><nvram>" + nvram + "</nvram>",
-                rawDisk("vda", vda));
+                rawDisk("vda", disk));
         bench.take(uefi, "s0");
         Files.writeString(nvram, "boot order 2");
         write(disk, "a1");

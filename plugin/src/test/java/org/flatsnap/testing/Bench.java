@@ -113,6 +113,11 @@ public final class Bench implements AutoCloseable {
         return engine;
     }
 
+    /** The directory that outlives the engine. */
+    public Path state() {
+        return state;
+    }
+
     /** Its catalog. */
     public Catalog catalog() {
         return catalog;
