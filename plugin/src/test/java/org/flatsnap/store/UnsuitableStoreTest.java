@@ -1,0 +1,39 @@
+package org.flatsnap.store;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.flatsnap.store.StoreContract.assertProblem;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.flatsnap.model.Problem.Code;
+import org.flatsnap.testing.LoopFileSystem;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class UnsuitableStoreTest {
+    @Test
+    void aFileSystemWithoutReflinkIsRefusedAndLeftAsItWas() throws IOException {
+        try (LoopFileSystem ext4 = LoopFileSystem.ext4()) {
+            assertProblem(Code.UNSUPPORTED, "no reflink", () -> ReflinkStore.open(ext4.root()));
+            try (var files = Files.list(ext4.root())) {
+                assertThat(files.map(file -> file.getFileName().toString())).containsExactly("lost+found");
+            }
+        }
+    }
+
+    @Test
+    void aMissingDirectoryAndAFileAreToldApart(@TempDir Path directory) throws IOException {
+        assertProblem(Code.UNAVAILABLE, "no such directory", () -> ReflinkStore.open(directory.resolve("absent")));
+        Path file = Files.createFile(directory.resolve("file"));
+        assertProblem(Code.UNAVAILABLE, "not a directory", () -> ReflinkStore.open(file));
+    }
+
+    @Test
+    void anEmptyReadOnlyFileSystemIsRefused() {
+        try (LoopFileSystem xfs = LoopFileSystem.smallXfs()) {
+            xfs.remount("ro");
+            assertProblem(Code.UNAVAILABLE, "read-only", () -> ReflinkStore.open(xfs.root()));
+        }
+    }
+}
