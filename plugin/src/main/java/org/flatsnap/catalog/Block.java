@@ -1,0 +1,52 @@
+package org.flatsnap.catalog;
+
+import java.nio.ByteBuffer;
+import java.util.UUID;
+import java.util.zip.CRC32C;
+
+/**
+ * One checked piece of the file: {@value #PAYLOAD} bytes and the CRC32C over the file's identity, the block's number and
+ * those bytes, so that a block that belongs elsewhere is as wrong as one with a flipped bit.
+ */
+record Block(long number, byte[] payload) {
+    static final int SIZE = 4096;
+    static final int PAYLOAD = SIZE - Integer.BYTES;
+
+    static Block zero(long number) {
+        return new Block(number, new byte[PAYLOAD]);
+    }
+
+    /** Reads one out of {@code SIZE} bytes; {@link Damage} if they are not what was written there. */
+    static Block parse(UUID identity, long number, byte[] bytes, int from) {
+        int expected = ByteBuffer.wrap(bytes, from + PAYLOAD, Integer.BYTES).getInt();
+        if (checksum(identity, number, bytes, from) != expected) {
+            throw new Damage("block " + number + " is damaged");
+        }
+        byte[] payload = new byte[PAYLOAD];
+        System.arraycopy(bytes, from, payload, 0, PAYLOAD);
+        return new Block(number, payload);
+    }
+
+    /** The form in which it stands in the file. */
+    byte[] bytes(UUID identity) {
+        return ByteBuffer.allocate(SIZE)
+                .put(payload)
+                .putInt(checksum(identity, number, payload, 0))
+                .array();
+    }
+
+    Block copy() {
+        return new Block(number, payload.clone());
+    }
+
+    private static int checksum(UUID identity, long number, byte[] bytes, int from) {
+        CRC32C checksum = new CRC32C();
+        checksum.update(ByteBuffer.allocate(3 * Long.BYTES)
+                .putLong(identity.getMostSignificantBits())
+                .putLong(identity.getLeastSignificantBits())
+                .putLong(number)
+                .flip());
+        checksum.update(bytes, from, PAYLOAD);
+        return (int) checksum.getValue();
+    }
+}

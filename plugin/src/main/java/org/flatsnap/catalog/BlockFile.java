@@ -1,0 +1,273 @@
+package org.flatsnap.catalog;
+
+import static java.util.Comparator.comparing;
+
+import java.io.ByteArrayOutputStream;
+import java.io.Closeable;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicReferenceArray;
+
+/**
+ * A file of checked blocks that changes from one commit to the next and never stands between them.
+ *
+ * <p>Writes stay in memory until {@link #commit()}, which puts them into the {@link Journal} first. Opening finishes a
+ * commit that the journal holds whole and forgets one that it does not. Any number of threads may read while one writes,
+ * as long as they do not touch the same bytes; that much MapDB's own locks see to.
+ *
+ * <p>Reading costs nothing for a block in the cache, else one read of {@value Block#SIZE} bytes. A commit costs two syncs.
+ */
+final class BlockFile implements Closeable {
+    /** Whether each commit is to survive a crash, or only the file as it is when closed. */
+    enum Durability {
+        EACH_COMMIT,
+        ON_CLOSE
+    }
+
+    private static final int CACHED_BLOCKS = 4096;
+    private static final int BLOCKS_AT_ONCE = 256;
+    // A file that is durable only on closing is written in portions of this.
+    private static final int GATHERED_BLOCKS = 8192;
+
+    private final Durability durability;
+    // Not a FileChannel: an interrupted thread would close that for everybody.
+    private final RandomAccessFile file;
+    private final Journal journal;
+    private final UUID identity;
+    private final ConcurrentHashMap<Long, Block> changed = new ConcurrentHashMap<>();
+    private final AtomicReferenceArray<Block> cache = new AtomicReferenceArray<>(CACHED_BLOCKS);
+    private long sequence;
+    private volatile long blocks;
+
+    private BlockFile(RandomAccessFile file, Journal journal, Superblock superblock, Durability durability) {
+        this.file = file;
+        this.journal = journal;
+        this.durability = durability;
+        this.identity = superblock.identity();
+        this.sequence = superblock.sequence();
+        this.blocks = superblock.blocks();
+    }
+
+    static Path journalOf(Path path) {
+        return path.resolveSibling(path.getFileName() + ".journal");
+    }
+
+    /**
+     * Opens or makes the file.
+     *
+     * @throws Damage if it is not ours, of another layout, or damaged at its head
+     */
+    static BlockFile open(Path path, Durability durability) throws IOException {
+        RandomAccessFile file = new RandomAccessFile(path.toFile(), "rw");
+        Journal journal = null;
+        try {
+            journal = new Journal(journalOf(path));
+            if (file.length() == 0) {
+                return create(path, file, journal, durability);
+            }
+            byte[] head = new byte[Superblock.SIZE];
+            if (file.length() >= Block.SIZE) {
+                file.readFully(head);
+            }
+            Superblock superblock =
+                    Superblock.parse(head).orElseThrow(() -> new Damage("it is not a catalog of this version"));
+            BlockFile opened = new BlockFile(file, journal, superblock, durability);
+            opened.finishCommit();
+            return opened;
+        } catch (IOException | RuntimeException e) {
+            file.close();
+            if (journal != null) {
+                journal.close();
+            }
+            throw e;
+        }
+    }
+
+    private static BlockFile create(Path path, RandomAccessFile file, Journal journal, Durability durability)
+            throws IOException {
+        Superblock superblock = new Superblock(UUID.randomUUID(), 0, 0);
+        file.write(Arrays.copyOf(superblock.bytes(), Block.SIZE));
+        file.getFD().sync();
+        Directories.sync(path);
+        return new BlockFile(file, journal, superblock, durability);
+    }
+
+    private void finishCommit() throws IOException {
+        var commit = journal.read(identity).filter(found -> found.superblock().sequence() >= sequence);
+        if (commit.isPresent()) {
+            sequence = commit.get().superblock().sequence();
+            blocks = commit.get().superblock().blocks();
+            apply(commit.get().blocks());
+            file.getFD().sync();
+        }
+    }
+
+    /** Reads all of it once, for {@link Damage}. */
+    synchronized void verify() throws IOException {
+        byte[] bytes = new byte[BLOCKS_AT_ONCE * Block.SIZE];
+        if (file.length() < (blocks + 1) * Block.SIZE) {
+            throw new Damage("the file is cut off");
+        }
+        file.seek(Block.SIZE);
+        for (long number = 0; number < blocks; ) {
+            int count = (int) Math.min(BLOCKS_AT_ONCE, blocks - number);
+            file.readFully(bytes, 0, count * Block.SIZE);
+            for (int i = 0; i < count; i++) {
+                Block.parse(identity, number++, bytes, i * Block.SIZE);
+            }
+        }
+    }
+
+    /** How many bytes there are to read and write. */
+    long length() {
+        return blocks * Block.PAYLOAD;
+    }
+
+    /** Makes it at least so long; what is new reads as zero. */
+    void grow(long length) {
+        while (length() < length) {
+            changed.put(blocks, Block.zero(blocks));
+            blocks++;
+        }
+    }
+
+    void read(long offset, byte[] target, int from, int size) {
+        int done = 0;
+        while (done < size) {
+            long position = offset + done;
+            int start = (int) (position % Block.PAYLOAD);
+            int count = Math.min(size - done, Block.PAYLOAD - start);
+            System.arraycopy(block(position / Block.PAYLOAD).payload(), start, target, from + done, count);
+            done += count;
+        }
+    }
+
+    void write(long offset, byte[] source, int from, int size) {
+        int done = 0;
+        while (done < size) {
+            long position = offset + done;
+            int start = (int) (position % Block.PAYLOAD);
+            int count = Math.min(size - done, Block.PAYLOAD - start);
+            Block block = block(position / Block.PAYLOAD);
+            int first = from + done;
+            if (!Arrays.equals(block.payload(), start, start + count, source, first, first + count)) {
+                Block copy = changed.computeIfAbsent(block.number(), number -> block.copy());
+                System.arraycopy(source, first, copy.payload(), start, count);
+            }
+            done += count;
+        }
+    }
+
+    /** Makes what was written part of the file, wholly or not at all. After a failure the next one tries it again. */
+    void commit() throws IOException {
+        switch (durability) {
+            case EACH_COMMIT -> {
+                if (!changed.isEmpty()) {
+                    sequence++;
+                    List<Block> news = changesInOrder();
+                    journal.write(new Superblock(identity, sequence, blocks), news);
+                    apply(news);
+                    file.getFD().sync();
+                    journal.trim();
+                    forgetChanges();
+                }
+            }
+            case ON_CLOSE -> {
+                if (changed.mappingCount() > GATHERED_BLOCKS) {
+                    apply(changesInOrder());
+                    forgetChanges();
+                }
+            }
+        }
+    }
+
+    private List<Block> changesInOrder() {
+        return changed.values().stream().sorted(comparing(Block::number)).toList();
+    }
+
+    private synchronized void apply(List<Block> inOrder) throws IOException {
+        ByteArrayOutputStream run = new ByteArrayOutputStream();
+        for (int i = 0; i < inOrder.size(); i++) {
+            Block block = inOrder.get(i);
+            run.writeBytes(block.bytes(identity));
+            boolean ends = i + 1 == inOrder.size() || inOrder.get(i + 1).number() != block.number() + 1;
+            if (ends || run.size() == BLOCKS_AT_ONCE * Block.SIZE) {
+                file.seek((block.number() + 2) * Block.SIZE - run.size());
+                file.write(run.toByteArray());
+                run.reset();
+            }
+        }
+        file.seek(0);
+        file.write(new Superblock(identity, sequence, blocks).bytes());
+    }
+
+    private synchronized void forgetChanges() {
+        // A reader looks among the changes first: a block is in the cache before it leaves them.
+        changed.values().forEach(this::remember);
+        changed.clear();
+    }
+
+    private Block block(long number) {
+        Block block = changed.get(number);
+        if (block != null) {
+            return block;
+        }
+        block = cache.get(slot(number));
+        return block != null && block.number() == number ? block : load(number);
+    }
+
+    // Under the same lock as apply, so that a block is never read while it is half written or remembered when outdated.
+    private synchronized Block load(long number) {
+        Block block = changed.get(number);
+        if (block != null) {
+            return block;
+        }
+        if (number < 0 || number >= blocks) {
+            throw new Damage("there is no block " + number);
+        }
+        byte[] bytes = new byte[Block.SIZE];
+        try {
+            file.seek((number + 1) * Block.SIZE);
+            file.readFully(bytes);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        block = Block.parse(identity, number, bytes, 0);
+        remember(block);
+        return block;
+    }
+
+    private void remember(Block block) {
+        cache.set(slot(block.number()), block);
+    }
+
+    private static int slot(long number) {
+        return (int) (number % CACHED_BLOCKS + CACHED_BLOCKS) % CACHED_BLOCKS;
+    }
+
+    /** Closes it, leaving out what was not committed if each commit was to be durable. */
+    @Override
+    public synchronized void close() throws IOException {
+        try (journal) {
+            if (durability == Durability.ON_CLOSE) {
+                apply(changesInOrder());
+                file.getFD().sync();
+            }
+        } finally {
+            file.close();
+        }
+    }
+
+    /** Removes the file and its journal. */
+    static void delete(Path path) throws IOException {
+        Files.deleteIfExists(path);
+        Files.deleteIfExists(journalOf(path));
+    }
+}

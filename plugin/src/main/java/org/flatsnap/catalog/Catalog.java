@@ -1,0 +1,428 @@
+package org.flatsnap.catalog;
+
+import static java.util.Objects.requireNonNull;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.locks.ReadWriteLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import org.flatsnap.model.OperationId;
+import org.flatsnap.model.Problem;
+import org.flatsnap.model.Snapshot;
+import org.flatsnap.model.SnapshotId;
+import org.flatsnap.model.SnapshotName;
+import org.flatsnap.model.VmId;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The catalog: what stands on storage, ordered so that it can be found. Whatever happens to its file can be undone by
+ * {@link #replaceAll} with what storage holds; only the results of operations live here alone.
+ *
+ * <p>What a call changed is durable when it returns. A reader sees all of a change or nothing of it, possibly a moment
+ * before it is durable. A change whose commit failed is told as failed and may yet take effect.
+ *
+ * <p>For use by any number of threads. Changes are made by one thread, those that wait together in one commit; a commit
+ * costs two syncs of the disk. Readers wait for changes to memory, not for commits. An interrupt does not end a call, and
+ * the thread stays interrupted.
+ *
+ * <p>Every method throws {@link Problem}: INTERNAL if the file turns out damaged, from when on {@link #needsRebuild()}
+ * says so; UNAVAILABLE if it cannot be written or the catalog is closed.
+ */
+public final class Catalog implements AutoCloseable {
+    private static final int REBUILT_AT_ONCE = 200;
+    private static final DateTimeFormatter FILE_TIME =
+            DateTimeFormatter.ofPattern("uuuuMMdd'T'HHmmssSSS'Z'").withZone(ZoneOffset.UTC);
+
+    /** A new catalog being filled, and the snapshots about which it knows more than the one who fills it. */
+    private record Rebuild(Index index, Set<SnapshotId> changed) {}
+
+    private final Logger log = LoggerFactory.getLogger(Catalog.class);
+    private final Path file;
+    private final FileLease lease;
+    private final Failures failures;
+    private final GroupCommit writer;
+    private final ReadWriteLock lock = new ReentrantReadWriteLock();
+    private final List<CatalogListener> listeners = new CopyOnWriteArrayList<>();
+    private volatile boolean needsRebuild;
+    // INVARIANT: index is changed and replaced by the writer's thread alone, under the write lock.
+    private Index index;
+    private boolean closed;
+    // INVARIANT: used by the writer's thread alone.
+    private Optional<Rebuild> rebuild = Optional.empty();
+
+    private Catalog(Path file, FileLease lease, Index index, boolean needsRebuild) {
+        this.file = file;
+        this.lease = lease;
+        this.index = index;
+        this.needsRebuild = needsRebuild;
+        this.failures = new Failures(file);
+        this.writer = new GroupCommit(() -> this.index.commit(), failures);
+    }
+
+    /**
+     * Opens the catalog or makes an empty one. A file that is damaged or of another version is renamed to
+     * {@code <file>.damaged-<time>} and replaced by an empty one.
+     *
+     * <p>Beside the file stand {@code <file>.journal}, {@code <file>.lock} and, during a rebuild,
+     * {@code <file>.rebuilding}. Reads the whole file once.
+     *
+     * @throws Problem UNAVAILABLE if another process uses it or the file cannot be used
+     */
+    public static Catalog open(Path file) {
+        Failures failures = new Failures(file);
+        try {
+            FileLease lease = FileLease.take(file).orElseThrow(failures::inUse);
+            try {
+                BlockFile.delete(rebuilding(file));
+                Index index = openOrReplace(file);
+                boolean needsRebuild = !index.isClean();
+                index.mark(false);
+                index.commit();
+                Catalog catalog = new Catalog(file, lease, index, needsRebuild);
+                catalog.writer.start();
+                return catalog;
+            } catch (IOException | RuntimeException e) {
+                lease.close();
+                throw e;
+            }
+        } catch (UncheckedIOException e) {
+            throw failures.unusable(e.getCause());
+        } catch (IOException e) {
+            throw failures.unusable(e);
+        }
+    }
+
+    private static Index openOrReplace(Path file) throws IOException {
+        try {
+            Index index = Index.open(file, BlockFile.Durability.EACH_COMMIT);
+            try {
+                // What is new is in the file only now.
+                index.commit();
+                index.verify();
+                return index;
+            } catch (IOException | RuntimeException e) {
+                index.close();
+                throw e;
+            }
+        } catch (Damage e) {
+            Path aside = file.resolveSibling(file.getFileName() + ".damaged-" + FILE_TIME.format(Instant.now()));
+            Files.move(file, aside);
+            BlockFile.delete(file);
+            LoggerFactory.getLogger(Catalog.class)
+                    .warn(
+                            "the catalog {} is damaged ({}); it is kept as {}, and a new one is begun",
+                            file,
+                            e.getMessage(),
+                            aside);
+            return Index.open(file, BlockFile.Durability.EACH_COMMIT);
+        }
+    }
+
+    private static Path rebuilding(Path file) {
+        return file.resolveSibling(file.getFileName() + ".rebuilding");
+    }
+
+    /**
+     * Whether it may lack or have too much compared to storage, so that {@link #replaceAll} is due: it is new, replaces a
+     * damaged one, was not closed by its last user, or was found damaged. Survives a restart until the rebuild is done.
+     */
+    public boolean needsRebuild() {
+        return needsRebuild;
+    }
+
+    /** Adds a snapshot or replaces the one of the same id. */
+    public void put(Snapshot snapshot) {
+        requireNonNull(snapshot, "snapshot");
+        change(snapshot.id(), into -> {
+            into.put(snapshot);
+            return snapshot;
+        });
+        listeners.forEach(listener -> listener.changed(snapshot.vm()));
+    }
+
+    /** Removes a snapshot; without effect if it is not there. */
+    public void remove(SnapshotId id) {
+        requireNonNull(id, "id");
+        Optional<VmId> vm = change(id, from -> from.remove(id));
+        vm.ifPresent(gone -> listeners.forEach(listener -> listener.changed(gone)));
+    }
+
+    private <T> T change(SnapshotId id, Function<Index, T> change) {
+        return make(() -> {
+            rebuild.ifPresent(filling -> {
+                filling.changed().add(id);
+                change.apply(filling.index());
+            });
+            return locked(() -> change.apply(index));
+        });
+    }
+
+    /** The snapshot of this id. Costs three look-ups. */
+    public Optional<Snapshot> find(SnapshotId id) {
+        requireNonNull(id, "id");
+        return read(from -> from.find(id));
+    }
+
+    /** The snapshot of this name; the newest, should storage hold several. Costs three look-ups. */
+    public Optional<Snapshot> find(VmId vm, SnapshotName name) {
+        requireNonNull(vm, "vm");
+        requireNonNull(name, "name");
+        return read(from -> from.find(vm, name));
+    }
+
+    /** The snapshot this operation made; the newest, if it made several. Costs three look-ups. */
+    public Optional<Snapshot> findByOperation(OperationId operation) {
+        requireNonNull(operation, "operation");
+        return read(from -> from.find(operation));
+    }
+
+    /** The newest snapshot of a VM. Costs two look-ups. */
+    public Optional<Snapshot> newest(VmId vm) {
+        requireNonNull(vm, "vm");
+        return read(from -> from.newest(vm));
+    }
+
+    /**
+     * A VM's snapshots taken at {@code from} or later and before {@code until}, oldest first. One walk over exactly these.
+     */
+    public List<Snapshot> between(VmId vm, Instant from, Instant until) {
+        requireNonNull(vm, "vm");
+        requireNonNull(from, "from");
+        requireNonNull(until, "until");
+        return read(source -> source.between(vm, from, until));
+    }
+
+    /** Every VM that has snapshots, by id. Costs one walk over the VMs, whatever the number of snapshots. */
+    public List<VmEntry> vms() {
+        return read(Index::vms);
+    }
+
+    /**
+     * One page of what matches. Pages that follow each other neither repeat nor leave out a snapshot, whatever is added
+     * and removed meanwhile; what was added behind the place reached may appear.
+     *
+     * <p>Walks the narrowest of: the VMs' own snapshots, those of one tag, those of one exact name, all in the time range;
+     * and stops when the page is full. Only a search for text or a name pattern over all VMs, when little matches, walks
+     * far: over the index by time, about a microsecond per snapshot.
+     *
+     * @throws Problem INVALID if a pattern or the cursor is malformed
+     */
+    public Page query(SnapshotQuery query) {
+        Search search = new Search(query);
+        boolean complete;
+        do {
+            complete = read(search::slice);
+        } while (!complete);
+        return search.page();
+    }
+
+    /**
+     * Keeps an operation's result for 7 days, counted by the times of later results. The first result of an operation
+     * stays.
+     */
+    public void recordOperation(OperationId operation, String resultJson, Instant at) {
+        requireNonNull(operation, "operation");
+        requireNonNull(resultJson, "resultJson");
+        requireNonNull(at, "at");
+        make(() -> locked(() -> {
+            index.results().record(operation, resultJson, at);
+            return operation;
+        }));
+    }
+
+    /** The result kept for an operation. */
+    public Optional<String> operationResult(OperationId operation) {
+        requireNonNull(operation, "operation");
+        return read(from -> from.results().find(operation));
+    }
+
+    /**
+     * The rebuild: makes the catalog hold exactly these snapshots and the results of operations it has. A snapshot put or
+     * removed while this runs is as that call left it, whatever is given here.
+     *
+     * <p>Fills a new file and then exchanges it for the old one, so readers see all as before or all as after, and a
+     * damaged file is healed. If it fails, all is as before. Needs the memory of a few hundred snapshots.
+     *
+     * @throws Problem BUSY if another rebuild is under way; whatever the iterator throws
+     */
+    public void replaceAll(Iterator<Snapshot> snapshots) {
+        make(this::beginRebuild);
+        try {
+            List<Snapshot> batch = new ArrayList<>();
+            while (snapshots.hasNext()) {
+                batch.add(requireNonNull(snapshots.next(), "snapshot"));
+                if (batch.size() == REBUILT_AT_ONCE) {
+                    fill(List.copyOf(batch));
+                    batch.clear();
+                }
+            }
+            fill(batch);
+            make(this::endRebuild);
+        } catch (RuntimeException | Error e) {
+            try {
+                make(this::dropRebuild);
+            } catch (Problem unusable) {
+                e.addSuppressed(unusable);
+            }
+            throw e;
+        }
+        listeners.forEach(CatalogListener::replaced);
+    }
+
+    private Index beginRebuild() {
+        if (rebuild.isPresent()) {
+            throw failures.rebuilding();
+        }
+        try {
+            BlockFile.delete(rebuilding(file));
+            rebuild = Optional.of(
+                    new Rebuild(Index.open(rebuilding(file), BlockFile.Durability.ON_CLOSE), new HashSet<>()));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return index;
+    }
+
+    private void fill(List<Snapshot> batch) {
+        make(() -> {
+            Rebuild filling = rebuild.orElseThrow();
+            batch.stream()
+                    .filter(snapshot -> !filling.changed().contains(snapshot.id()))
+                    .forEach(filling.index()::put);
+            filling.index().commit();
+            return filling;
+        });
+    }
+
+    private Index endRebuild() {
+        Index filled = rebuild.orElseThrow().index();
+        try {
+            filled.results().addAll(index.results());
+        } catch (Damage e) {
+            log.warn("some results of operations are lost with the damaged catalog {}", file, e);
+        }
+        filled.commit();
+        return locked(() -> {
+            try {
+                filled.close();
+                Files.move(rebuilding(file), file, StandardCopyOption.ATOMIC_MOVE);
+                rebuild = Optional.empty();
+                needsRebuild = true;
+                Directories.sync(file);
+                BlockFile.delete(rebuilding(file));
+                Index old = index;
+                index = Index.open(file, BlockFile.Durability.EACH_COMMIT);
+                needsRebuild = false;
+                old.close();
+                return index;
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        });
+    }
+
+    private Optional<Rebuild> dropRebuild() {
+        Optional<Rebuild> dropped = rebuild;
+        rebuild = Optional.empty();
+        if (dropped.isPresent()) {
+            try {
+                dropped.get().index().close();
+                BlockFile.delete(rebuilding(file));
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+        return dropped;
+    }
+
+    /** Tells this listener of all changes from now on. */
+    public void listen(CatalogListener listener) {
+        listeners.add(requireNonNull(listener, "listener"));
+    }
+
+    /** Ends all use and notes that the file is up to date, unless a rebuild is due. Without effect the second time. */
+    @Override
+    public void close() {
+        told(() -> {
+            try {
+                writer.close(() -> {
+                    dropRebuild();
+                    locked(() -> {
+                        index.mark(!needsRebuild);
+                        return index;
+                    });
+                });
+            } finally {
+                locked(this::closeFiles);
+            }
+            return file;
+        });
+    }
+
+    private Path closeFiles() {
+        closed = true;
+        try (lease) {
+            index.close();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return file;
+    }
+
+    private <T> T read(Function<Index, T> reader) {
+        return told(() -> {
+            lock.readLock().lock();
+            try {
+                if (closed) {
+                    throw failures.closed();
+                }
+                return reader.apply(index);
+            } finally {
+                lock.readLock().unlock();
+            }
+        });
+    }
+
+    private <T> T make(Supplier<T> change) {
+        return told(() -> writer.make(change));
+    }
+
+    private <T> T locked(Supplier<T> change) {
+        lock.writeLock().lock();
+        try {
+            return change.get();
+        } finally {
+            lock.writeLock().unlock();
+        }
+    }
+
+    /** Turns what went wrong into a Problem. What MapDB throws over bytes that are as written counts as damage too. */
+    private <T> T told(Supplier<T> call) {
+        try {
+            return call.get();
+        } catch (Problem e) {
+            throw e;
+        } catch (UncheckedIOException e) {
+            throw failures.unusable(e.getCause());
+        } catch (RuntimeException | AssertionError e) {
+            needsRebuild = true;
+            throw failures.damaged(e);
+        }
+    }
+}

@@ -1,0 +1,15 @@
+package org.flatsnap.catalog;
+
+import org.flatsnap.model.VmId;
+
+/**
+ * Is told of changes, after they are durable and before the call that made them returns, on that call's thread. Must be
+ * quick and must not throw; calls may come from several threads at once.
+ */
+public interface CatalogListener {
+    /** A snapshot of this VM was added, replaced or removed. */
+    void changed(VmId vm);
+
+    /** The whole catalog was replaced. */
+    void replaced();
+}

@@ -1,0 +1,79 @@
+package org.flatsnap.catalog;
+
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.concurrent.ConcurrentNavigableMap;
+import org.mapdb.DB;
+import org.mapdb.DBException;
+import org.mapdb.DBMaker;
+import org.mapdb.Serializer;
+
+/**
+ * MapDB over a {@link BlockFile}: sorted maps of bytes in one file.
+ *
+ * <p>MapDB 3.1.0 writes a log for its transactions but never reads it: a process killed while a commit reaches the file
+ * leaves a file that cannot be read any more. It cannot check what it reads in that mode either. The block file gives it
+ * both, so MapDB runs here without its own transactions.
+ */
+final class Database implements Closeable {
+    private final BlockFile file;
+    private final DB maps;
+
+    private Database(BlockFile file, DB maps) {
+        this.file = file;
+        this.maps = maps;
+    }
+
+    /**
+     * Opens or makes the file.
+     *
+     * @throws Damage if it is not ours, of another layout, or damaged where it begins
+     */
+    static Database open(Path path, BlockFile.Durability durability) throws IOException {
+        BlockFile file = BlockFile.open(path, durability);
+        try {
+            boolean exists = file.length() > 0;
+            return new Database(
+                    file, DBMaker.volumeDB(new BlockVolume(file), exists).make());
+        } catch (DBException | AssertionError | IndexOutOfBoundsException e) {
+            file.close();
+            throw new Damage("MapDB cannot open it", e);
+        } catch (RuntimeException e) {
+            file.close();
+            throw e;
+        }
+    }
+
+    /** Reads the whole file once, for {@link Damage}. */
+    void verify() throws IOException {
+        file.verify();
+    }
+
+    /** A map with small values, which stand beside their keys. */
+    ConcurrentNavigableMap<byte[], byte[]> index(String name) {
+        return maps.treeMap(name, Serializer.BYTE_ARRAY_DELTA, Serializer.BYTE_ARRAY)
+                .createOrOpen();
+    }
+
+    /** A map with large values, which stand by themselves. */
+    ConcurrentNavigableMap<byte[], byte[]> records(String name) {
+        return maps.treeMap(name, Serializer.BYTE_ARRAY_DELTA, Serializer.BYTE_ARRAY)
+                .valuesOutsideNodesEnable()
+                .createOrOpen();
+    }
+
+    ConcurrentNavigableMap<byte[], Long> counts(String name) {
+        return maps.treeMap(name, Serializer.BYTE_ARRAY_DELTA, Serializer.LONG).createOrOpen();
+    }
+
+    void commit() {
+        maps.commit();
+    }
+
+    /** Closes the file as the last commit left it. */
+    @Override
+    public void close() throws IOException {
+        file.close();
+    }
+}

@@ -1,0 +1,95 @@
+package org.flatsnap.catalog;
+
+import java.text.Normalizer;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.function.Predicate;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
+import org.flatsnap.model.Problem;
+
+/**
+ * A pattern for names as the shell has it: {@code *} any characters, {@code ?} one, {@code [abc]} and {@code [a-z]} one of
+ * these, {@code [!abc]} one other. Case counts; everything else, also a backslash or brace, stands for itself, and
+ * {@code [*]} for a star. A character is a Unicode code point.
+ *
+ * <p>Translated to {@link java.util.regex}, because the glob of {@code java.nio.file} works on paths, which under
+ * {@code LANG=C} cannot hold a name that is not ASCII. What lies between two stars is matched at the first place where it
+ * fits and never tried again, so no pattern takes longer than its length times that of the name.
+ */
+final class Glob implements Predicate<String> {
+    private static final int MAX_LENGTH = 1000;
+    private static final Pattern TOKEN = Pattern.compile(
+            "(?<star>\\*+)|(?<one>\\?)|\\[(?<not>!?+)(?<set>]?[^]]+|])]|(?<open>\\[)|(?<text>[^*?\\[]+)");
+    private static final Pattern SPECIAL_IN_SET = Pattern.compile("[\\\\\\[\\]&^]");
+
+    private final String text;
+    private final Pattern pattern;
+
+    /** A Problem says what is wrong with it. */
+    Glob(String text) {
+        this.text = Normalizer.normalize(text, Normalizer.Form.NFC);
+        if (this.text.isEmpty() || this.text.length() > MAX_LENGTH) {
+            throw malformed("it has " + this.text.length() + " characters, not 1 to " + MAX_LENGTH, null);
+        }
+        try {
+            this.pattern = Pattern.compile(translate(), Pattern.DOTALL);
+        } catch (PatternSyntaxException e) {
+            throw malformed("a set in [] has its range the wrong way round", e);
+        }
+    }
+
+    private String translate() {
+        Deque<StringBuilder> pieces = new ArrayDeque<>();
+        pieces.add(new StringBuilder());
+        Matcher token = TOKEN.matcher(text);
+        while (token.find()) {
+            if (token.group("star") != null) {
+                pieces.add(new StringBuilder());
+            } else if (token.group("one") != null) {
+                pieces.getLast().append('.');
+            } else if (token.group("set") != null) {
+                String set = SPECIAL_IN_SET.matcher(token.group("set")).replaceAll("\\\\$0");
+                pieces.getLast()
+                        .append(token.group("not").isEmpty() ? "[" : "[^")
+                        .append(set)
+                        .append(']');
+            } else if (token.group("open") != null) {
+                throw malformed("a '[' has no ']'", null);
+            } else {
+                pieces.getLast().append(Pattern.quote(token.group("text")));
+            }
+        }
+        StringBuilder regex = new StringBuilder(pieces.removeFirst());
+        while (pieces.size() > 1) {
+            regex.append("(?>.*?").append(pieces.removeFirst()).append(')');
+        }
+        pieces.forEach(last -> regex.append(".*").append(last));
+        return regex.toString();
+    }
+
+    /** Whether it matches one name only, which then is {@link #text()}. */
+    boolean isLiteral() {
+        return text.chars().noneMatch(c -> c == '*' || c == '?' || c == '[');
+    }
+
+    /** The pattern in normal form C, as all names are. */
+    String text() {
+        return text;
+    }
+
+    @Override
+    public boolean test(String name) {
+        return pattern.matcher(name).matches();
+    }
+
+    private static Problem malformed(String why, Exception cause) {
+        return new Problem(
+                Problem.Code.INVALID,
+                "bad pattern",
+                why,
+                "Use * for any characters, ? for one, [abc] or [!abc] for a choice, and [[] for a '[' itself",
+                cause);
+    }
+}

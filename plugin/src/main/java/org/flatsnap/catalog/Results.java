@@ -1,0 +1,64 @@
+package org.flatsnap.catalog;
+
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.NavigableMap;
+import java.util.Optional;
+import org.flatsnap.model.OperationId;
+
+/** What operations answered, kept for {@link #KEPT} so that a retry gets the same answer. */
+final class Results {
+    static final Duration KEPT = Duration.ofDays(7);
+
+    private static final int TIME_SIZE = Stamp.start(Instant.EPOCH).length;
+
+    // operation -> time and answer; time and operation -> nothing
+    private final NavigableMap<byte[], byte[]> byOperation;
+    private final NavigableMap<byte[], byte[]> byTime;
+
+    Results(Database database) {
+        this.byOperation = database.index("results");
+        this.byTime = database.index("results-by-time");
+    }
+
+    Optional<String> find(OperationId operation) {
+        return Optional.ofNullable(byOperation.get(key(operation)))
+                .map(value -> new String(value, TIME_SIZE, value.length - TIME_SIZE, StandardCharsets.UTF_8));
+    }
+
+    /** Keeps the first answer of an operation and drops what was answered too long before. */
+    void record(OperationId operation, String answer, Instant at) {
+        List.copyOf(byTime.headMap(Stamp.start(at.minus(KEPT)), false).keySet()).forEach(this::drop);
+        add(key(operation), Keys.join(Stamp.start(at), answer.getBytes(StandardCharsets.UTF_8)));
+    }
+
+    /** Adds those of another catalog. */
+    void addAll(Results others) {
+        for (Map.Entry<byte[], byte[]> result : others.byOperation.entrySet()) {
+            add(result.getKey(), result.getValue());
+        }
+    }
+
+    private void add(byte[] operation, byte[] value) {
+        if (byOperation.putIfAbsent(operation, value) == null) {
+            byTime.put(Keys.join(Arrays.copyOf(value, TIME_SIZE), operation), new byte[0]);
+        }
+    }
+
+    private void drop(byte[] timeAndOperation) {
+        byTime.remove(timeAndOperation);
+        byOperation.remove(Arrays.copyOfRange(timeAndOperation, TIME_SIZE, timeAndOperation.length));
+    }
+
+    private static byte[] key(OperationId operation) {
+        return ByteBuffer.allocate(2 * Long.BYTES)
+                .putLong(operation.value().getMostSignificantBits())
+                .putLong(operation.value().getLeastSignificantBits())
+                .array();
+    }
+}

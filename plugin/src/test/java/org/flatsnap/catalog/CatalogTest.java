@@ -1,0 +1,263 @@
+package org.flatsnap.catalog;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.flatsnap.catalog.CatalogAssertions.assertHoldsExactly;
+import static org.flatsnap.model.Snapshots.NOON;
+import static org.flatsnap.model.Snapshots.WEB01;
+import static org.flatsnap.model.Snapshots.tags;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.flatsnap.model.Description;
+import org.flatsnap.model.Labels;
+import org.flatsnap.model.OperationId;
+import org.flatsnap.model.Problem;
+import org.flatsnap.model.Snapshot;
+import org.flatsnap.model.SnapshotId;
+import org.flatsnap.model.SnapshotName;
+import org.flatsnap.model.Snapshots;
+import org.flatsnap.model.VmId;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class CatalogTest {
+    private static final VmId DB01 = new VmId("db01");
+
+    @TempDir
+    private Path directory;
+
+    @Test
+    void aSnapshotIsFoundByIdByNameAndByTheOperationThatMadeIt() {
+        try (Catalog catalog = open()) {
+            Snapshot snapshot = Snapshots.sample("before-upgrade");
+            catalog.put(snapshot);
+
+            assertThat(catalog.find(snapshot.id())).contains(snapshot);
+            assertThat(catalog.find(WEB01, new SnapshotName("before-upgrade"))).contains(snapshot);
+            assertThat(catalog.findByOperation(snapshot.operation())).contains(snapshot);
+
+            assertThat(catalog.find(SnapshotId.of(NOON, 0))).isEmpty();
+            assertThat(catalog.find(WEB01, new SnapshotName("before"))).isEmpty();
+            assertThat(catalog.find(DB01, new SnapshotName("before-upgrade"))).isEmpty();
+            assertThat(catalog.findByOperation(OperationId.random())).isEmpty();
+        }
+    }
+
+    @Test
+    void whatWasPutIsThereAfterARestart() {
+        Snapshot snapshot = Snapshots.sample("s1");
+        try (Catalog catalog = openFilled(snapshot)) {
+            assertThat(catalog.needsRebuild()).isFalse();
+        }
+        try (Catalog catalog = open()) {
+            assertThat(catalog.needsRebuild()).isFalse();
+            assertHoldsExactly(catalog, List.of(snapshot));
+        }
+    }
+
+    @Test
+    void labelsThatChangeMoveTheSnapshotFromTagToTag() {
+        Snapshot snapshot = Snapshots.sample("s1");
+        Snapshot relabelled = snapshot.with(new Labels(new Description("keep"), tags("gold", "größe"), true));
+        try (Catalog catalog = openFilled(snapshot)) {
+            catalog.put(relabelled);
+
+            assertHoldsExactly(catalog, List.of(relabelled));
+            assertThat(catalog.query(SnapshotQuery.ALL.tagged(tags("prod"))).snapshots())
+                    .isEmpty();
+            assertThat(catalog.query(SnapshotQuery.ALL.tagged(tags("gold", "größe")))
+                            .snapshots())
+                    .containsExactly(relabelled);
+            assertThat(catalog.query(SnapshotQuery.ALL.containing("upgrade")).snapshots())
+                    .isEmpty();
+        }
+    }
+
+    @Test
+    void aRemovedSnapshotLeavesNoTrace() {
+        Snapshot first = taken("s1", NOON);
+        Snapshot second = taken("s2", NOON.plusSeconds(1));
+        try (Catalog catalog = openFilled(first, second)) {
+            catalog.remove(second.id());
+            assertHoldsExactly(catalog, List.of(first));
+
+            catalog.remove(second.id());
+            assertHoldsExactly(catalog, List.of(first));
+
+            catalog.remove(first.id());
+            assertHoldsExactly(catalog, List.of());
+        }
+    }
+
+    @Test
+    void aNameIsFreeAgainOnceItsSnapshotIsGone() {
+        Snapshot first = taken("s1", NOON);
+        Snapshot second = taken("s1", NOON.plusSeconds(1));
+        try (Catalog catalog = openFilled(first)) {
+            catalog.put(second);
+            catalog.remove(first.id());
+
+            assertHoldsExactly(catalog, List.of(second));
+        }
+    }
+
+    @Test
+    void aVmIsListedUnderTheNameItHadLast() {
+        Snapshot before = Snapshots.of(WEB01, "web01", "s1", NOON, Labels.NONE);
+        Snapshot after = Snapshots.of(WEB01, "shop", "s2", NOON.plusSeconds(1), Labels.NONE);
+        Snapshot other = Snapshots.of(DB01, "db01", "s1", NOON, Labels.NONE);
+        try (Catalog catalog = openFilled(after, before, other)) {
+            assertThat(catalog.vms()).extracting(entry -> entry.name().value()).containsExactly("shop", "db01");
+            assertThat(catalog.query(SnapshotQuery.ALL.ofVmsNamed("sho?")).snapshots())
+                    .containsExactly(after, before);
+
+            catalog.remove(after.id());
+            assertThat(catalog.vms()).extracting(entry -> entry.name().value()).containsExactly("web01", "db01");
+        }
+    }
+
+    @Test
+    void theViewReadsADayOfOneVmInOrder() {
+        Instant midnight = Instant.parse("2026-11-22T00:00:00Z");
+        Instant next = midnight.plus(Duration.ofDays(1));
+        Snapshot early = taken("early", midnight.minusNanos(1));
+        Snapshot first = taken("first", midnight);
+        Snapshot last = taken("last", next.minusNanos(1));
+        Snapshot late = taken("late", next);
+        try (Catalog catalog = openFilled(late, last, early, first)) {
+            assertThat(catalog.between(WEB01, midnight, next)).containsExactly(first, last);
+            assertThat(catalog.between(WEB01, next, midnight)).isEmpty();
+            assertThat(catalog.between(DB01, midnight, next)).isEmpty();
+            assertThat(catalog.newest(WEB01)).contains(late);
+            assertThat(catalog.newest(DB01)).isEmpty();
+        }
+    }
+
+    @Test
+    void aRetryGetsTheFirstResultEvenAfterARestart() {
+        OperationId operation = OperationId.random();
+        try (Catalog catalog = open()) {
+            catalog.recordOperation(operation, "{\"freed\":1}", NOON);
+            catalog.recordOperation(operation, "{\"freed\":2}", NOON.plusSeconds(1));
+        }
+        try (Catalog catalog = open()) {
+            assertThat(catalog.operationResult(operation)).contains("{\"freed\":1}");
+            assertThat(catalog.operationResult(OperationId.random())).isEmpty();
+        }
+    }
+
+    @Test
+    void resultsOlderThanSevenDaysAreDropped() {
+        OperationId old = OperationId.random();
+        OperationId young = OperationId.random();
+        try (Catalog catalog = open()) {
+            catalog.recordOperation(old, "old", NOON);
+            catalog.recordOperation(young, "young", NOON.plusNanos(1));
+
+            catalog.recordOperation(
+                    OperationId.random(), "now", NOON.plusNanos(1).plus(Duration.ofDays(7)));
+
+            assertThat(catalog.operationResult(old)).isEmpty();
+            assertThat(catalog.operationResult(young)).contains("young");
+        }
+    }
+
+    @Test
+    void theSameCatalogCannotBeOpenedTwice() {
+        try (Catalog catalog = open()) {
+            assertThatThrownBy(this::open)
+                    .isInstanceOfSatisfying(
+                            Problem.class, problem -> assertThat(problem.code()).isEqualTo(Problem.Code.UNAVAILABLE))
+                    .hasMessageContaining("another flatsnapd uses it");
+            catalog.put(Snapshots.sample("s1"));
+        }
+        open().close();
+    }
+
+    @Test
+    void afterClosingACallIsToldSo() {
+        Catalog catalog = openFilled(Snapshots.sample("s1"));
+        catalog.close();
+        catalog.close();
+
+        assertThatThrownBy(catalog::vms).isInstanceOf(Problem.class).hasMessageContaining("stopping");
+        assertThatThrownBy(() -> catalog.put(Snapshots.sample("s2")))
+                .isInstanceOf(Problem.class)
+                .hasMessageContaining("stopping");
+    }
+
+    @Test
+    void anInterruptedCallerStillKnowsThatItsSnapshotIsIn() {
+        Snapshot snapshot = Snapshots.sample("s1");
+        try (Catalog catalog = open()) {
+            boolean interrupted = CompletableFuture.supplyAsync(
+                            () -> {
+                                Thread.currentThread().interrupt();
+                                catalog.put(snapshot);
+                                assertThat(catalog.find(snapshot.id())).contains(snapshot);
+                                return Thread.interrupted();
+                            },
+                            task -> new Thread(task).start())
+                    .join();
+
+            assertThat(interrupted).isTrue();
+            catalog.put(Snapshots.sample("s2"));
+            assertThat(catalog.find(WEB01, new SnapshotName("s2"))).isPresent();
+        }
+    }
+
+    @Test
+    void aDiskThatCannotBeWrittenIsToldInOneLine() throws Exception {
+        Path notADirectory = Files.createFile(directory.resolve("file"));
+
+        assertThatThrownBy(() -> Catalog.open(notADirectory.resolve("catalog.db")))
+                .isInstanceOfSatisfying(
+                        Problem.class, problem -> assertThat(problem.code()).isEqualTo(Problem.Code.UNAVAILABLE))
+                .hasMessageContaining("cannot use the catalog");
+    }
+
+    @Test
+    void listenersHearOfEachVmThatChanged() {
+        List<String> heard = new ArrayList<>();
+        Snapshot snapshot = Snapshots.sample("s1");
+        try (Catalog catalog = open()) {
+            catalog.listen(new CatalogListener() {
+                @Override
+                public void changed(VmId vm) {
+                    heard.add(vm.value() + " " + catalog.find(snapshot.id()).isPresent());
+                }
+
+                @Override
+                public void replaced() {
+                    heard.add("replaced");
+                }
+            });
+            catalog.put(snapshot);
+            catalog.remove(snapshot.id());
+            catalog.remove(snapshot.id());
+            catalog.replaceAll(List.of(snapshot).iterator());
+        }
+        assertThat(heard).containsExactly(WEB01 + " true", WEB01 + " false", "replaced");
+    }
+
+    private static Snapshot taken(String name, Instant at) {
+        return Snapshots.of(WEB01, "web01", name, at, Labels.NONE);
+    }
+
+    private Catalog open() {
+        return Catalog.open(directory.resolve("catalog.db"));
+    }
+
+    private Catalog openFilled(Snapshot... snapshots) {
+        Catalog catalog = open();
+        catalog.replaceAll(List.<Snapshot>of().iterator());
+        List.of(snapshots).forEach(catalog::put);
+        return catalog;
+    }
+}
