@@ -3,8 +3,9 @@ package org.flatsnap.server;
 import picocli.CommandLine.IVersionProvider;
 
 /** The version written into the jar's manifest. */
-final class Version implements IVersionProvider {
-    static String text() {
+public final class Version implements IVersionProvider {
+    /** The version, {@code development} where there is no manifest. */
+    public static String text() {
         String version = Version.class.getPackage().getImplementationVersion();
         return version == null ? "development" : version;
     }

@@ -181,15 +181,23 @@ public final class Bench implements AutoCloseable {
     /** The same with elements of {@code <os>}. */
     public Domain define(String name, String os, String devices) {
         UUID uuid = UUID.randomUUID();
-        String unique = name + "-" + uuid.toString().substring(0, 8);
-        Domain domain = new Domain(unique, uuid.toString());
+        return define(uuid, name + "-" + uuid.toString().substring(0, 8), os, devices);
+    }
+
+    /** The same under a name that is given. */
+    public Domain defineExactly(String name, String devices) {
+        return define(UUID.randomUUID(), name, "", devices);
+    }
+
+    private Domain define(UUID uuid, String name, String os, String devices) {
+        Domain domain = new Domain(name, uuid.toString());
         libvirt.define("""
                 <domain type='qemu'>
                   <name>%s</name><uuid>%s</uuid><memory unit='MiB'>64</memory><vcpu>1</vcpu>
                   <os><type arch='x86_64' machine='pc'>hvm</type>%s</os><features><acpi/></features>
                   <devices>%s</devices>
                 </domain>
-                """.formatted(unique, uuid, os, devices));
+                """.formatted(name, uuid, os, devices));
         domains.add(domain);
         return domain;
     }

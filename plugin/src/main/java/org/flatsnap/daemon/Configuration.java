@@ -1,4 +1,4 @@
-package org.flatsnap.server;
+package org.flatsnap.daemon;
 
 import java.io.IOException;
 import java.nio.file.Files;

@@ -1,0 +1,131 @@
+package org.flatsnap.daemon;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import org.flatsnap.catalog.Catalog;
+import org.flatsnap.engine.Engine;
+import org.flatsnap.engine.Finding;
+import org.flatsnap.engine.Stores;
+import org.flatsnap.fuseview.MountOptions;
+import org.flatsnap.fuseview.MountedTree;
+import org.flatsnap.hypervisor.Libvirt;
+import org.flatsnap.hypervisor.Quiescer;
+import org.flatsnap.linux.Flock;
+import org.flatsnap.manager.LibvirtManager;
+import org.flatsnap.model.Problem;
+import org.flatsnap.model.Problem.Code;
+import org.flatsnap.server.ApiServer;
+import org.flatsnap.view.SnapshotTree;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The parts of the running daemon, made in order and ended in reverse. */
+public final class Daemon implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Daemon.class);
+    private static final Duration LOCK_PATIENCE = Duration.ofSeconds(60);
+
+    private final Deque<AutoCloseable> parts = new ArrayDeque<>();
+    private Finding view;
+
+    private Daemon(Path mountPoint) {
+        this.view = new Finding(Finding.Level.FAILURE, "view", "not mounted at " + mountPoint, "Restart flatsnapd");
+    }
+
+    /**
+     * Starts everything; when it returns, the API answers. A view that cannot be mounted does not keep snapshots from being
+     * taken: it is logged and told by the doctor.
+     *
+     * @throws Problem if the daemon cannot work with this configuration
+     */
+    public static Daemon start(Configuration configuration) throws IOException {
+        Daemon daemon = new Daemon(configuration.view());
+        try {
+            daemon.assemble(configuration);
+            return daemon;
+        } catch (IOException | RuntimeException e) {
+            daemon.close();
+            throw e;
+        }
+    }
+
+    private void assemble(Configuration configuration) throws IOException {
+        Path state = configuration.stateDirectory();
+        Files.createDirectories(state);
+        own(lock(state));
+        Clock clock = Clock.system(configuration.zone());
+        Libvirt libvirt = own(new Libvirt(configuration.libvirt()));
+        LibvirtManager manager = new LibvirtManager(libvirt, configuration.libvirt());
+        Catalog catalog = own(Catalog.open(state.resolve("catalog.db")));
+        Quiescer quiescer =
+                new Quiescer(libvirt, state.resolve("standing-still"), configuration.freezeTimeout());
+        Stores stores = new Stores(configuration.stores(), LOCK_PATIENCE);
+        Engine engine = own(new Engine(
+                stores,
+                manager,
+                catalog,
+                quiescer,
+                clock,
+                new Engine.Settings(configuration.guardRetention(), configuration.stopTimeout())));
+        engine.start();
+        mount(configuration.view(), new SnapshotTree(catalog, engine, configuration.zone()));
+        ApiServer server = own(new ApiServer(engine, catalog, configuration.socket(), configuration.zone(), this::findings));
+        server.start();
+    }
+
+    private <T extends AutoCloseable> T own(T part) {
+        parts.push(part);
+        return part;
+    }
+
+    private static Flock lock(Path state) throws IOException {
+        return Flock.tryLock(state.resolve("lock"))
+                .orElseThrow(() -> new Problem(
+                        Code.BUSY,
+                        "cannot use the state directory " + state,
+                        "another flatsnapd uses it",
+                        "Stop that one first, or give this one a state-directory of its own"));
+    }
+
+    private void mount(Path mountPoint, SnapshotTree tree) {
+        try {
+            Files.createDirectories(mountPoint);
+        } catch (IOException e) {
+            // A mount left by a killed daemon cannot be examined; mounting deals with it.
+            LOG.debug("cannot make {}", mountPoint, e);
+        }
+        try {
+            own(MountedTree.mount(mountPoint, tree, MountOptions.named("flatsnap")));
+            view = Finding.ok("view", "mounted at " + mountPoint);
+        } catch (IOException e) {
+            LOG.error("snapshots cannot be shown at {}: {}", mountPoint, e.getMessage());
+            view = new Finding(
+                    Finding.Level.FAILURE,
+                    "view",
+                    "not mounted at " + mountPoint + ": " + e.getMessage(),
+                    "Mend that and restart flatsnapd");
+        }
+    }
+
+    private List<Finding> findings() {
+        return List.of(view);
+    }
+
+    /** Ends the parts in reverse order; one that fails does not keep the others from ending. */
+    @Override
+    public void close() {
+        while (!parts.isEmpty()) {
+            AutoCloseable part = parts.pop();
+            try {
+                part.close();
+            } catch (Exception e) {
+                LOG.error("{} did not end in order", part.getClass().getSimpleName(), e);
+            }
+        }
+    }
+}

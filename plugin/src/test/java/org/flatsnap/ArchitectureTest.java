@@ -1,0 +1,99 @@
+package org.flatsnap;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.fields;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
+
+import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.junit.AnalyzeClasses;
+import com.tngtech.archunit.junit.ArchTest;
+import com.tngtech.archunit.lang.ArchRule;
+
+/** The arrows between packages: imports run downward only. */
+@AnalyzeClasses(packages = "org.flatsnap", importOptions = ImportOption.DoNotIncludeTests.class)
+class ArchitectureTest {
+    @ArchTest
+    static final ArchRule IMPORTS_RUN_DOWNWARD = layeredArchitecture()
+            .consideringOnlyDependenciesInAnyPackage("org.flatsnap..")
+            .layer("daemon")
+            .definedBy("org.flatsnap.daemon..")
+            .layer("cli")
+            .definedBy("org.flatsnap.cli..")
+            .layer("server")
+            .definedBy("org.flatsnap.server..")
+            .layer("view")
+            .definedBy("org.flatsnap.view..")
+            .layer("engine")
+            .definedBy("org.flatsnap.engine..")
+            .layer("manager")
+            .definedBy("org.flatsnap.manager..")
+            .layer("hypervisor")
+            .definedBy("org.flatsnap.hypervisor..")
+            .layer("catalog")
+            .definedBy("org.flatsnap.catalog..")
+            .layer("store")
+            .definedBy("org.flatsnap.store..")
+            .layer("model")
+            .definedBy("org.flatsnap.model..")
+            .layer("linux")
+            .definedBy("org.flatsnap.linux..")
+            .layer("fuseview")
+            .definedBy("org.flatsnap.fuseview..")
+            .whereLayer("daemon")
+            .mayOnlyAccessLayers(
+                    "server", "view", "engine", "manager", "hypervisor", "catalog", "model", "linux", "fuseview")
+            .whereLayer("cli")
+            .mayOnlyAccessLayers("model")
+            .whereLayer("server")
+            .mayOnlyAccessLayers("engine", "catalog", "model", "linux")
+            .whereLayer("view")
+            .mayOnlyAccessLayers("engine", "catalog", "model", "linux", "fuseview")
+            .whereLayer("engine")
+            .mayOnlyAccessLayers("manager", "hypervisor", "catalog", "store", "model", "linux")
+            .whereLayer("manager")
+            .mayOnlyAccessLayers("hypervisor", "model")
+            .whereLayer("hypervisor")
+            .mayOnlyAccessLayers("model", "linux")
+            .whereLayer("catalog")
+            .mayOnlyAccessLayers("model")
+            .whereLayer("store")
+            .mayOnlyAccessLayers("model", "linux")
+            .whereLayer("model")
+            .mayNotAccessAnyLayer()
+            .whereLayer("linux")
+            .mayNotAccessAnyLayer()
+            .whereLayer("fuseview")
+            .mayNotAccessAnyLayer();
+
+    @ArchTest
+    static final ArchRule NOTHING_STARTS_PROGRAMS = noClasses()
+            .should()
+            .dependOnClassesThat()
+            .areAssignableTo(ProcessBuilder.class)
+            .because(
+                    "what is needed is called in the C library or libvirt, so no text of a user reaches a command line");
+
+    @ArchTest
+    static final ArchRule NO_STATIC_STATE = fields().that()
+            .areStatic()
+            .and()
+            .doNotHaveName("$assertionsDisabled")
+            .should()
+            .beFinal();
+
+    @ArchTest
+    static final ArchRule MAPDB_STAYS_IN_THE_CATALOG = noClasses()
+            .that()
+            .resideOutsideOfPackage("org.flatsnap.catalog..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage("org.mapdb..", "kotlin..");
+
+    @ArchTest
+    static final ArchRule LIBVIRT_STAYS_IN_THE_HYPERVISOR = noClasses()
+            .that()
+            .resideOutsideOfPackage("org.flatsnap.hypervisor..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage("org.libvirt..");
+}

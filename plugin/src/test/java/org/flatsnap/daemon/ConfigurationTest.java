@@ -1,0 +1,108 @@
+package org.flatsnap.daemon;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.ZoneId;
+import org.flatsnap.model.Problem;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class ConfigurationTest {
+    @TempDir
+    Path directory;
+
+    private Configuration read(String toml) throws IOException {
+        return Configuration.read(Files.writeString(directory.resolve("flatsnap.toml"), toml));
+    }
+
+    @Test
+    void everythingHasADefaultAndStoresAreWhatIsNamed() throws IOException {
+        Configuration configuration = read("");
+        assertThat(configuration.view()).isEqualTo(Path.of("/snapshots"));
+        assertThat(configuration.guardRetention()).isEqualTo(Duration.ofDays(7));
+        assertThat(configuration.zone()).isEqualTo(ZoneId.systemDefault());
+        assertThat(configuration.stores()).isEmpty();
+    }
+
+    @Test
+    void everyKeyIsRead() throws IOException {
+        Configuration configuration = read("""
+                state-directory = "/srv/state"
+                socket = "/run/x.sock"
+                view = "/view"
+                time-zone = "Europe/Vienna"
+                libvirt = "test:///default"
+                freeze-timeout = "500ms"
+                stop-timeout = "2m"
+                guard-retention = "12h"
+                [[store]]
+                path = "/a"
+                [[store]]
+                path = "/b/../c"
+                """);
+        assertThat(configuration)
+                .isEqualTo(new Configuration(
+                        Path.of("/srv/state"),
+                        Path.of("/run/x.sock"),
+                        Path.of("/view"),
+                        ZoneId.of("Europe/Vienna"),
+                        "test:///default",
+                        Duration.ofMillis(500),
+                        Duration.ofMinutes(2),
+                        Duration.ofHours(12),
+                        java.util.List.of(Path.of("/a"), Path.of("/c"))));
+    }
+
+    @Test
+    void theExampleThatIsShippedIsValid() {
+        assertThat(Configuration.read(Path.of("../packaging/flatsnap.toml")).stores())
+                .isNotNull();
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "veiw = '/x' | line 1 | unknown key 'veiw' | Known keys are",
+                "view = 5 | line 1 | 'view' is not a text | in quotes",
+                "view = 'x/y' | line 1 | 'view' is \"x/y\" | absolute path",
+                "time-zone = 'Mars/Olympus' | line 1 | 'time-zone' | such as \"UTC\"",
+                "freeze-timeout = '10' | line 1 | 'freeze-timeout' | such as \"10s\"",
+                "freeze-timeout = '0s' | line 1 | 'freeze-timeout' | positive",
+                "freeze-timeout = 10 | line 1 | not a text | in quotes",
+                "libvirt = '' | line 1 | 'libvirt' | qemu:///system",
+                "store = '/x' | line 1 | not a list of tables | [[store]]",
+                "store = ['/x'] | line 1 | not a list of tables | [[store]]",
+                "[store]\\npath = '/x' | line 1 | not a list of tables | [[store]]",
+                "[[store]] | line 1 | has no 'path' | Add path",
+                "[[store]]\\npath = '/x'\\nsize = 5 | line 3 | unknown key 'store.size' | Known keys are: path",
+                "view = '/x'\\nview = '/y' | line 2 | view | Correct that line",
+                "view = | line 1 | Unexpected | Correct that line"
+            })
+    void aFaultIsNamedByFileLineAndKey(String toml, String line, String why, String remedy) {
+        assertThatThrownBy(() -> read(toml.replace("\\n", "\n").replace('\'', '"')))
+                .isInstanceOfSatisfying(Problem.class, problem -> {
+                    assertThat(problem.what()).contains("flatsnap.toml", line);
+                    assertThat(problem.why()).contains(why);
+                    assertThat(problem.remedy()).contains(remedy);
+                });
+    }
+
+    @Test
+    void aMissingFileAndBytesThatAreNoTextAreToldApart() throws IOException {
+        assertThatThrownBy(() -> Configuration.read(directory.resolve("absent.toml")))
+                .hasMessageContaining("there is no such file")
+                .hasMessageContaining("--config");
+        Path bytes = Files.write(directory.resolve("bytes"), new byte[] {(byte) 0xff, (byte) 0xfe});
+        assertThatThrownBy(() -> Configuration.read(bytes))
+                .isInstanceOf(Problem.class)
+                .hasMessageContaining("UTF-8");
+    }
+}
