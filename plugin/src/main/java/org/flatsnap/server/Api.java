@@ -1,0 +1,227 @@
+package org.flatsnap.server;
+
+import static java.util.stream.Collectors.toCollection;
+import static java.util.stream.Collectors.toSet;
+
+import io.javalin.config.RoutesConfig;
+import io.javalin.http.Context;
+import io.javalin.http.Handler;
+import io.javalin.http.HandlerType;
+import io.javalin.http.HttpStatus;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.SortedSet;
+import java.util.TreeSet;
+import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
+import org.flatsnap.catalog.Catalog;
+import org.flatsnap.engine.Engine;
+import org.flatsnap.engine.Finding;
+import org.flatsnap.engine.Operations;
+import org.flatsnap.engine.RollbackRequest;
+import org.flatsnap.engine.TakeRequest;
+import org.flatsnap.engine.VmReport;
+import org.flatsnap.model.Consistency;
+import org.flatsnap.model.Description;
+import org.flatsnap.model.DiskName;
+import org.flatsnap.model.Labels;
+import org.flatsnap.model.OperationId;
+import org.flatsnap.model.Problem;
+import org.flatsnap.model.Problem.Code;
+import org.flatsnap.model.SnapshotName;
+import org.flatsnap.model.Tag;
+import org.flatsnap.model.VmName;
+
+/**
+ * The paths of the API and what the engine does for each. Text of a request becomes values here and goes no further as text.
+ *
+ * <pre>
+ * GET    /v1/health                                   {version, underWay: [operation]}
+ * GET    /v1/vms                                      {vms: [VM with its disks]}
+ * GET    /v1/snapshots?vm&amp;vmName&amp;...                  {snapshots: [snapshot], next: cursor}, see {@link SnapshotSearch}
+ * GET    /v1/vms/{vm}/snapshots/{snapshot}            snapshot
+ * POST   /v1/vms/{vm}/snapshots                       {name?, description?, tags?, consistency?, strict?, disks?}: 201 snapshot
+ * PATCH  /v1/vms/{vm}/snapshots/{snapshot}            {description?, addTags?, removeTags?, held?}: snapshot
+ * DELETE /v1/vms/{vm}/snapshots/{snapshot}            the snapshot that was
+ * POST   /v1/vms/{vm}/snapshots/{snapshot}/rollback   {disks?, stop?}: rollback
+ * POST   /v1/vms/{vm}/undo                            {stop?}: rollback
+ * POST   /v1/vms/{vm}/snapshots/{snapshot}/clone      {name}: 201 clone
+ * POST   /v1/catalog/rebuild                          {snapshots: number}
+ * GET    /v1/doctor                                   {findings: [finding]}
+ * GET    /v1/operations/{id}                          operation, 404 when it is not under way
+ * </pre>
+ *
+ * <p>A request that changes something may bring an {@code Operation-Id}, a UUID: repeated with it, it gets the first result.
+ * The answer names the one used.
+ */
+final class Api {
+    private static final String OPERATION_ID = "Operation-Id";
+    private static final String SNAPSHOTS = "/v1/vms/{vm}/snapshots";
+    private static final String SNAPSHOT = SNAPSHOTS + "/{snapshot}";
+
+    private final Engine engine;
+    private final Catalog catalog;
+    private final SnapshotSearch search;
+    private final Supplier<List<Finding>> moreFindings;
+
+    Api(Engine engine, Catalog catalog, SnapshotSearch search, Supplier<List<Finding>> moreFindings) {
+        this.engine = engine;
+        this.catalog = catalog;
+        this.search = search;
+        this.moreFindings = moreFindings;
+    }
+
+    private record Health(String version, Collection<Operations.Status> underWay) {}
+
+    private record Vms(List<VmReport> vms) {}
+
+    private record Rebuilt(long snapshots) {}
+
+    private record Findings(List<Finding> findings) {}
+
+    /** A handler of a request that changes something. */
+    @FunctionalInterface
+    private interface Change {
+        void handle(Context context, OperationId operation) throws IOException;
+    }
+
+    void register(RoutesConfig routes) {
+        routes.get("/v1/health", this::health);
+        routes.get("/v1/vms", context -> context.json(new Vms(engine.vms())));
+        routes.get("/v1/snapshots", context -> context.json(catalog.query(search.read(context))));
+        routes.get(SNAPSHOT, context -> context.json(engine.show(vm(context), snapshot(context))));
+        routes.post(SNAPSHOTS, changing(this::take));
+        routes.patch(SNAPSHOT, changing(this::relabel));
+        routes.delete(SNAPSHOT, changing(this::delete));
+        routes.post(SNAPSHOT + "/rollback", changing(this::rollBack));
+        routes.post("/v1/vms/{vm}/undo", changing(this::undo));
+        routes.post(SNAPSHOT + "/clone", changing(this::cloneVm));
+        routes.post("/v1/catalog/rebuild", changing(this::rebuild));
+        routes.get("/v1/doctor", this::examine);
+        routes.get("/v1/operations/{id}", this::operation);
+    }
+
+    static boolean changes(Context context) {
+        return context.method() != HandlerType.GET && context.method() != HandlerType.HEAD;
+    }
+
+    private static Handler changing(Change change) {
+        return context -> {
+            OperationId operation = Optional.ofNullable(context.header(OPERATION_ID))
+                    .map(OperationId::parse)
+                    .orElseGet(OperationId::random);
+            context.header(OPERATION_ID, operation.toString());
+            change.handle(context, operation);
+        };
+    }
+
+    private static String vm(Context context) {
+        return Names.vm(context.pathParam("vm"));
+    }
+
+    private static String snapshot(Context context) {
+        return Names.snapshot(context.pathParam("snapshot"));
+    }
+
+    private void health(Context context) {
+        context.json(new Health(Version.text(), engine.operations().underWay()));
+    }
+
+    private void take(Context context, OperationId operation) throws IOException {
+        RequestBody body =
+                RequestBody.of(context, Set.of("name", "description", "tags", "consistency", "strict", "disks"));
+        Labels labels = new Labels(
+                body.text("description").map(Description::new).orElse(Description.NONE), tags(body, "tags"), false);
+        TakeRequest request = new TakeRequest(
+                operation,
+                vm(context),
+                body.text("name").map(SnapshotName::new),
+                labels,
+                body.text("consistency").map(Consistency::parse),
+                body.flag("strict").orElse(false),
+                disks(body));
+        context.status(HttpStatus.CREATED).json(engine.take(request));
+    }
+
+    private void relabel(Context context, OperationId operation) throws IOException {
+        RequestBody body = RequestBody.of(context, Set.of("description", "addTags", "removeTags", "held"));
+        if (body.isEmpty()) {
+            throw new Problem(
+                    Code.INVALID,
+                    "cannot change the snapshot",
+                    "the request does not say what to change",
+                    "Give at least one of description, addTags, removeTags, held");
+        }
+        Optional<Description> description = body.text("description").map(Description::new);
+        SortedSet<Tag> added = tags(body, "addTags");
+        SortedSet<Tag> removed = tags(body, "removeTags");
+        Optional<Boolean> held = body.flag("held");
+        UnaryOperator<Labels> change = labels -> {
+            SortedSet<Tag> tags = new TreeSet<>(labels.tags());
+            tags.removeAll(removed);
+            tags.addAll(added);
+            return new Labels(description.orElse(labels.description()), tags, held.orElse(labels.held()));
+        };
+        context.json(engine.relabel(operation, vm(context), snapshot(context), change));
+    }
+
+    private void delete(Context context, OperationId operation) throws IOException {
+        RequestBody.of(context, Set.of());
+        context.json(engine.delete(operation, vm(context), snapshot(context)));
+    }
+
+    private void rollBack(Context context, OperationId operation) throws IOException {
+        RequestBody body = RequestBody.of(context, Set.of("disks", "stop"));
+        RollbackRequest request = new RollbackRequest(
+                operation,
+                vm(context),
+                snapshot(context),
+                disks(body),
+                body.flag("stop").orElse(false));
+        context.json(engine.rollBack(request));
+    }
+
+    private void undo(Context context, OperationId operation) throws IOException {
+        RequestBody body = RequestBody.of(context, Set.of("stop"));
+        context.json(engine.undo(operation, vm(context), body.flag("stop").orElse(false)));
+    }
+
+    private void cloneVm(Context context, OperationId operation) throws IOException {
+        VmName name = new VmName(RequestBody.of(context, Set.of("name")).requiredText("name"));
+        context.status(HttpStatus.CREATED).json(engine.clone(operation, vm(context), snapshot(context), name));
+    }
+
+    private void rebuild(Context context, OperationId operation) throws IOException {
+        RequestBody.of(context, Set.of());
+        context.json(new Rebuilt(engine.rebuildCatalog(operation)));
+    }
+
+    private void examine(Context context) {
+        List<Finding> findings = new ArrayList<>(engine.examine());
+        findings.addAll(moreFindings.get());
+        context.json(new Findings(findings));
+    }
+
+    private void operation(Context context) {
+        OperationId id = OperationId.parse(context.pathParam("id"));
+        context.json(engine.operations()
+                .status(id)
+                .orElseThrow(() -> new Problem(
+                        Code.NOT_FOUND,
+                        "unknown operation " + id,
+                        "no such request is under way",
+                        "It may have ended: repeat the request with the same id to get its result")));
+    }
+
+    private static SortedSet<Tag> tags(RequestBody body, String key) {
+        return body.texts(key).stream().map(Tag::new).collect(toCollection(TreeSet::new));
+    }
+
+    private static Set<DiskName> disks(RequestBody body) {
+        return body.texts("disks").stream().map(DiskName::new).collect(toSet());
+    }
+}

@@ -1,0 +1,107 @@
+package org.flatsnap.server;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.ZoneId;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+import org.flatsnap.catalog.Catalog;
+import org.flatsnap.engine.Engine;
+import org.flatsnap.engine.Finding;
+import org.flatsnap.engine.Stores;
+import org.flatsnap.hypervisor.Quiescer;
+import org.flatsnap.model.Disk;
+import org.flatsnap.model.VmId;
+import org.flatsnap.model.VmState;
+import org.flatsnap.testing.Bench;
+import org.flatsnap.testing.Commands;
+import org.flatsnap.testing.LoopFileSystem;
+
+/** A daemon without libvirt: the API on a real socket, a real store on XFS, VMs that exist in memory. */
+public final class ApiBench implements AutoCloseable {
+    /** The daemon's time zone: two hours ahead of UTC in summer, one in winter. */
+    public static final ZoneId ZONE = ZoneId.of("Europe/Vienna");
+
+    private final LoopFileSystem fileSystem = LoopFileSystem.smallXfs();
+    private final Path state;
+    private final FakeManager manager = new FakeManager();
+    private final Catalog catalog;
+    private final Engine engine;
+    private final ApiServer server;
+
+    /** Everything runs when this returns. */
+    public ApiBench() throws IOException {
+        state = Files.createTempDirectory("flatsnap-api-");
+        catalog = Catalog.open(state.resolve("catalog.db"));
+        Clock clock = Clock.system(ZONE);
+        engine = new Engine(
+                new Stores(List.of(fileSystem.root()), Duration.ofMillis(300)),
+                manager,
+                catalog,
+                new Quiescer(manager, state.resolve("standing-still"), Duration.ofSeconds(5)),
+                clock,
+                new Engine.Settings(Duration.ofDays(7), Duration.ofSeconds(30)));
+        engine.start();
+        server = new ApiServer(
+                engine, catalog, socket(), ZONE, () -> List.of(Finding.ok("view", "mounted at /snapshots")));
+        server.start();
+    }
+
+    /** Where the API answers. */
+    public Path socket() {
+        return state.resolve("run").resolve("api.sock");
+    }
+
+    /** Its VMs. */
+    public FakeManager manager() {
+        return manager;
+    }
+
+    /** The file system that is the store. */
+    public LoopFileSystem fileSystem() {
+        return fileSystem;
+    }
+
+    /** A client of its API. */
+    public ApiClient client() {
+        return new ApiClient(socket());
+    }
+
+    /** Makes a VM that is off, with one MiB on each disk. */
+    public VmId vm(String name, String... disks) throws IOException {
+        return vm(name, VmState.OFF, disks);
+    }
+
+    /** Makes a VM. */
+    public VmId vm(String name, VmState vmState, String... disks) throws IOException {
+        VmId id = new VmId(UUID.randomUUID().toString());
+        List<Disk> made = new ArrayList<>();
+        for (String disk : disks) {
+            made.add(FakeManager.rawDisk(disk, Bench.disk(fileSystem.root(), file(id, disk), "fresh")));
+        }
+        manager.put(id, name, vmState, made);
+        return id;
+    }
+
+    /** A disk of such a VM. */
+    public Path disk(VmId vm, String disk) {
+        return fileSystem.root().resolve(file(vm, disk));
+    }
+
+    private static String file(VmId vm, String disk) {
+        return vm + "-" + disk + ".raw";
+    }
+
+    @Override
+    public void close() {
+        server.close();
+        engine.close();
+        catalog.close();
+        fileSystem.close();
+        Commands.run("rm", "-r", state.toString());
+    }
+}

@@ -1,0 +1,96 @@
+package org.flatsnap.server;
+
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import java.io.IOException;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.apache.hc.client5.http.config.RequestConfig;
+import org.apache.hc.client5.http.impl.classic.CloseableHttpClient;
+import org.apache.hc.client5.http.impl.classic.HttpClients;
+import org.apache.hc.core5.http.ClassicHttpResponse;
+import org.apache.hc.core5.http.ContentType;
+import org.apache.hc.core5.http.Header;
+import org.apache.hc.core5.http.HttpHost;
+import org.apache.hc.core5.http.io.entity.EntityUtils;
+import org.apache.hc.core5.http.io.entity.StringEntity;
+import org.apache.hc.core5.http.io.support.ClassicRequestBuilder;
+import org.apache.hc.core5.http.message.BasicHeader;
+
+/** Sends exactly what a test says to a unix socket. */
+public final class ApiClient {
+    private final Path socket;
+
+    /** Connects with each request. */
+    public ApiClient(Path socket) {
+        this.socket = socket;
+    }
+
+    /** What came back; header names are in lower case. */
+    public record Answer(int status, Map<String, String> headers, JsonElement json) {
+        /** The body, an object. */
+        public JsonObject object() {
+            return json.getAsJsonObject();
+        }
+
+        /** A member of the body. */
+        public String text(String key) {
+            return object().get(key).getAsString();
+        }
+    }
+
+    /** Sends a request without a body. */
+    public Answer send(String method, String path) throws IOException {
+        return send(method, path, null, Map.of());
+    }
+
+    /** Sends a body. */
+    public Answer send(String method, String path, String body) throws IOException {
+        return send(method, path, body, Map.of());
+    }
+
+    /** Sends a body and headers. */
+    public Answer send(String method, String path, String body, Map<String, String> headers) throws IOException {
+        var request = ClassicRequestBuilder.create(method)
+                .setHttpHost(new HttpHost("localhost"))
+                .setPath(path)
+                .build();
+        request.setPath(path);
+        headers.forEach((name, value) -> request.addHeader(new BasicHeader(name, value)));
+        if (body != null) {
+            request.setEntity(new StringEntity(body, ContentType.APPLICATION_JSON));
+        }
+        RequestConfig config =
+                RequestConfig.custom().setUnixDomainSocket(socket).build();
+        try (CloseableHttpClient client = HttpClients.custom()
+                .setDefaultRequestConfig(config)
+                .disableAutomaticRetries()
+                .build()) {
+            return client.execute(request, ApiClient::answer);
+        }
+    }
+
+    private static Answer answer(ClassicHttpResponse response) throws IOException {
+        Map<String, String> headers = new LinkedHashMap<>();
+        for (Header header : response.getHeaders()) {
+            headers.put(header.getName().toLowerCase(java.util.Locale.ROOT), header.getValue());
+        }
+        try {
+            String body = response.getEntity() == null
+                    ? "null"
+                    : EntityUtils.toString(response.getEntity(), StandardCharsets.UTF_8);
+            return new Answer(response.getCode(), headers, JsonParser.parseString(body));
+        } catch (org.apache.hc.core5.http.ParseException e) {
+            throw new IOException(e);
+        }
+    }
+
+    /** A name as one component of a path. */
+    public static String encoded(String name) {
+        return URLEncoder.encode(name, StandardCharsets.UTF_8).replace("+", "%20");
+    }
+}
