@@ -62,8 +62,7 @@ public final class Daemon implements AutoCloseable {
         Libvirt libvirt = own(new Libvirt(configuration.libvirt()));
         LibvirtManager manager = new LibvirtManager(libvirt, configuration.libvirt());
         Catalog catalog = own(Catalog.open(state.resolve("catalog.db")));
-        Quiescer quiescer =
-                new Quiescer(libvirt, state.resolve("standing-still"), configuration.freezeTimeout());
+        Quiescer quiescer = new Quiescer(libvirt, state.resolve("standing-still"), configuration.freezeTimeout());
         Stores stores = new Stores(configuration.stores(), LOCK_PATIENCE);
         Engine engine = own(new Engine(
                 stores,
@@ -74,7 +73,8 @@ public final class Daemon implements AutoCloseable {
                 new Engine.Settings(configuration.guardRetention(), configuration.stopTimeout())));
         engine.start();
         mount(configuration.view(), new SnapshotTree(catalog, engine, configuration.zone()));
-        ApiServer server = own(new ApiServer(engine, catalog, configuration.socket(), configuration.zone(), this::findings));
+        ApiServer server =
+                own(new ApiServer(engine, catalog, configuration.socket(), configuration.zone(), this::findings));
         server.start();
     }
 

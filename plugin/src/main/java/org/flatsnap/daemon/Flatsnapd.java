@@ -17,7 +17,8 @@ import picocli.CommandLine.Option;
 /** The daemon's command line: reads the configuration, runs until it is told to stop. */
 @Command(
         name = "flatsnapd",
-        description = "Takes, keeps and shows VM snapshots without chains. Runs in the foreground; stop it with SIGTERM.",
+        description =
+                "Takes, keeps and shows VM snapshots without chains. Runs in the foreground; stop it with SIGTERM.",
         mixinStandardHelpOptions = true,
         versionProvider = Version.class)
 public final class Flatsnapd implements Callable<Integer> {

@@ -122,7 +122,11 @@ final class Doctor {
             }
         }
         if (!reasons.isEmpty()) {
-            return new Finding(Level.WARNING, "VM " + vm, String.join("; ", reasons), String.join("; ", remedies));
+            return new Finding(
+                    Level.WARNING,
+                    "VM " + vm,
+                    String.join("; ", reasons),
+                    String.join("; ", remedies.stream().distinct().toList()));
         }
         if (vm.state() == VmState.RUNNING && vm.agent() != Vm.Agent.CONNECTED) {
             return new Finding(

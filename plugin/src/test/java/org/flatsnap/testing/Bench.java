@@ -71,7 +71,8 @@ public final class Bench implements AutoCloseable {
         return new Bench(List.of(fileSystems), Duration.ofSeconds(5));
     }
 
-    private void open() throws IOException {
+    /** Starts an engine on the state that is there. */
+    public void open() throws IOException {
         libvirt = new Libvirt(URI);
         catalog = Catalog.open(state.resolve("catalog.db"));
         engine = new Engine(
@@ -84,7 +85,8 @@ public final class Bench implements AutoCloseable {
         engine.start();
     }
 
-    private void shut() {
+    /** Ends the engine. */
+    public void shut() {
         engine.close();
         catalog.close();
         libvirt.close();
@@ -136,6 +138,11 @@ public final class Bench implements AutoCloseable {
     /** The first store's file system. */
     public LoopFileSystem fileSystem() {
         return fileSystems.get(0);
+    }
+
+    /** Any store's file system. */
+    public LoopFileSystem fileSystem(int number) {
+        return fileSystems.get(number);
     }
 
     /** The root of any store. */

@@ -1,0 +1,177 @@
+package org.flatsnap.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.flatsnap.testing.Bench.rawDisk;
+import static org.flatsnap.testing.Bench.read;
+import static org.flatsnap.testing.Bench.write;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import org.flatsnap.model.OperationId;
+import org.flatsnap.model.Problem;
+import org.flatsnap.model.Problem.Code;
+import org.flatsnap.model.Snapshot;
+import org.flatsnap.model.VmId;
+import org.flatsnap.store.Intent;
+import org.flatsnap.store.ReflinkStore;
+import org.flatsnap.store.Staged;
+import org.flatsnap.store.Store;
+import org.flatsnap.testing.Bench;
+import org.flatsnap.testing.Bench.Domain;
+import org.flatsnap.testing.LoopFileSystem;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** What the next daemon does about what the last one left. */
+class RecoveryTest {
+    private Bench bench;
+    private Path vda;
+    private Path vdb;
+    private Domain vm;
+
+    /** A VM on two stores, so that there is a primary and another. */
+    @BeforeEach
+    void defineVm() throws IOException {
+        bench = Bench.on(LoopFileSystem.smallXfs(), LoopFileSystem.btrfs());
+        vda = Bench.disk(bench.store(0), "a.raw", "a0");
+        vdb = Bench.disk(bench.store(1), "b.raw", "b0");
+        vm = bench.define("recover", rawDisk("vda", vda) + rawDisk("vdb", vdb));
+    }
+
+    @AfterEach
+    void close() throws IOException {
+        bench.assertNothingStaged();
+        bench.close();
+    }
+
+    private List<Store> stores() {
+        return List.of(ReflinkStore.open(bench.store(0)), ReflinkStore.open(bench.store(1)));
+    }
+
+    /** A rollback as far as its intent, which is as much as a killed daemon can have left undone. */
+    private Intent decide(Snapshot target) {
+        OperationId operation = OperationId.random();
+        List<Store> stores = stores();
+        try (Staged first =
+                        stores.get(0).stage(operation, target, target.disks().subList(0, 1));
+                Staged second =
+                        stores.get(1).stage(operation, target, target.disks().subList(1, 2))) {
+            Intent intent = new Intent(
+                    operation,
+                    new VmId(vm.uuid()),
+                    target.id(),
+                    Optional.empty(),
+                    List.of(first.swaps().get(0), second.swaps().get(0)),
+                    Optional.empty(),
+                    Optional.empty(),
+                    false);
+            stores.get(1).write(intent);
+            stores.get(0).write(intent);
+            first.keep();
+            second.keep();
+            return intent;
+        }
+    }
+
+    private void assertBoth(String a, String b) throws IOException {
+        assertThat(List.of(read(vda), read(vdb))).containsExactly(a, b);
+    }
+
+    @Test
+    void aDecidedRollbackIsFinishedHoweverFarItCame() throws IOException {
+        Snapshot target = bench.take(vm, "s0");
+        for (int swapped = 0; swapped <= 2; swapped++) {
+            write(vda, "a1");
+            write(vdb, "b1");
+            Intent intent = decide(target);
+            for (int i = 0; i < swapped; i++) {
+                stores().get(i).swap(intent.swaps().get(i));
+            }
+
+            bench.restart();
+
+            assertBoth("a0", "b0");
+            bench.assertNothingStaged();
+            RollbackRequest retry = new RollbackRequest(intent.operation(), vm.name(), "s0", java.util.Set.of(), false);
+            assertThat(bench.engine().rollBack(retry).snapshot()).isEqualTo(target.id());
+            assertThat(bench.names(vm)).containsExactly("s0");
+        }
+    }
+
+    @Test
+    void anIntentThatMissesOnThePrimaryWasNeverDecided() throws IOException {
+        Snapshot target = bench.take(vm, "s0");
+        write(vda, "a1");
+        write(vdb, "b1");
+        Intent intent = decide(target);
+        Files.delete(bench.store(0).resolve(".flatsnap/intents").resolve(vm.uuid() + ".json"));
+
+        bench.restart();
+
+        assertBoth("a1", "b1");
+        assertThat(bench.engine().operations().status(intent.operation())).isEmpty();
+    }
+
+    @Test
+    void whileAnIntentStandsNothingElseIsDoneToTheVm() throws IOException {
+        Snapshot target = bench.take(vm, "s0");
+        Intent intent = decide(target);
+
+        assertThatThrownBy(() -> bench.take(vm, "s1"))
+                .isInstanceOfSatisfying(Problem.class, e -> assertThat(e.code()).isEqualTo(Code.BUSY))
+                .hasMessageContaining("a rollback of it is not finished");
+        assertThatThrownBy(() -> bench.rollBack(vm, "s0")).hasMessageContaining("a rollback of it is not finished");
+
+        bench.restart();
+        bench.take(vm, "s1");
+        assertThat(intent.stores()).hasSize(2);
+    }
+
+    @Test
+    void aPartWithoutItsHomeIsRemovedAndAWholeSnapshotIsNot() throws IOException {
+        Snapshot whole = bench.take(vm, "s0");
+        Snapshot torn = bench.take(vm, "s1");
+        stores().get(0).delete(new VmId(vm.uuid()), torn.id());
+
+        bench.restartWithoutCatalog();
+
+        assertThat(bench.names(vm)).containsExactly("s0");
+        assertThat(stores().get(1).published()).containsOnlyKeys(whole.id());
+    }
+
+    @Test
+    void whatCameAndWentWhileNoDaemonRanIsSeenAtStart() throws IOException {
+        Snapshot first = bench.take(vm, "s0");
+        bench.take(vm, "s1");
+        stores().get(0).delete(new VmId(vm.uuid()), first.id());
+        bench.restart();
+        assertThat(bench.names(vm)).containsExactly("s1");
+    }
+
+    @Test
+    void aStoreThatIsAwayDoesNotStopTheOthersAndComesBack() throws IOException {
+        bench.take(vm, "s0");
+        Path only = Bench.disk(bench.store(0), "only.raw", "x");
+        Domain other = bench.define("other", rawDisk("vda", only));
+        bench.shut();
+        bench.fileSystem(1).unmount();
+        bench.open();
+
+        assertThat(bench.engine().examine())
+                .anyMatch(finding -> finding.level() == Finding.Level.FAILURE
+                        && finding.subject().contains(bench.store(1).toString()));
+        bench.take(other, "s0");
+        assertThat(bench.names(vm)).containsExactly("s0");
+        assertThatThrownBy(() -> bench.rollBack(vm, "s0")).hasMessageContaining("not mounted or not configured");
+
+        bench.fileSystem(1).mount();
+        bench.restart();
+        bench.rollBack(vm, "s0");
+        assertBoth("a0", "b0");
+    }
+}
