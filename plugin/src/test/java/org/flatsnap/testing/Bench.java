@@ -196,6 +196,16 @@ public final class Bench implements AutoCloseable {
         return define(UUID.randomUUID(), name, "", devices);
     }
 
+    /** A VM that is off, defined while the engine is shut. */
+    public Domain defineWhileShut(String name, String devices) {
+        libvirt = new Libvirt(URI);
+        try {
+            return define(name, devices);
+        } finally {
+            libvirt.close();
+        }
+    }
+
     private Domain define(UUID uuid, String name, String os, String devices) {
         Domain domain = new Domain(name, uuid.toString());
         libvirt.define("""
