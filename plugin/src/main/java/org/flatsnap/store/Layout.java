@@ -7,6 +7,8 @@ import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Set;
+import org.flatsnap.linux.Durability;
+import org.flatsnap.linux.Host;
 import org.flatsnap.model.DiskName;
 import org.flatsnap.model.OperationId;
 import org.flatsnap.model.SnapshotId;
@@ -20,15 +22,13 @@ final class Layout {
     private static final Set<PosixFilePermission> OWNER_ONLY = PosixFilePermissions.fromString("rwx------");
 
     private final Path base;
+    private final String node;
     private final String owner;
 
     Layout(Path root) throws IOException {
         this.base = root.resolve(DIRECTORY);
-        this.owner = kernel("hostname") + "-" + kernel("random/boot_id") + "-";
-    }
-
-    private static String kernel(String name) throws IOException {
-        return Files.readString(Path.of("/proc/sys/kernel", name)).strip();
+        this.node = Host.name();
+        this.owner = node + "-" + Host.bootId() + "-";
     }
 
     void create() throws IOException {
@@ -38,6 +38,12 @@ final class Layout {
         for (Path directory : List.of(locks(), vms(), staging(), intents())) {
             Files.createDirectories(directory);
         }
+        Durability.sync(base);
+    }
+
+    /** This host's name. */
+    String node() {
+        return node;
     }
 
     Path base() {

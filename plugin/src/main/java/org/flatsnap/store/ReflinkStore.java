@@ -1,6 +1,7 @@
 package org.flatsnap.store;
 
 import java.io.IOException;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -22,6 +23,7 @@ import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.flatsnap.linux.Durability;
 import org.flatsnap.linux.FileIdentity;
+import org.flatsnap.linux.FileStatus;
 import org.flatsnap.linux.FileSystemStatus;
 import org.flatsnap.linux.Flock;
 import org.flatsnap.linux.Reflink;
@@ -57,9 +59,11 @@ public final class ReflinkStore implements Store {
     /**
      * Opens the store at a directory, making {@code .flatsnap} in it the first time.
      *
-     * @throws Problem if the directory is missing, cannot clone files, or is of another layout version
+     * @param known the identity the store at this directory is known to have, so that what lies under a missing mount is not
+     *     taken for it; empty the first time
+     * @throws Problem if the directory is missing, cannot clone files, is of another layout version or another store
      */
-    public static ReflinkStore open(Path directory) {
+    public static ReflinkStore open(Path directory, Optional<StoreId> known) {
         String what = "cannot use the store " + directory;
         try {
             Path root = directory.toRealPath();
@@ -75,21 +79,16 @@ public final class ReflinkStore implements Store {
             }
             Layout layout = new Layout(root);
             if (!Files.exists(layout.identity())) {
-                probe(root);
-                layout.create();
-                if (!entries(layout.vms()).isEmpty()) {
-                    throw new Problem(
-                            Code.INTERNAL,
-                            what,
-                            "it holds snapshots and its identity file " + layout.identity() + " is gone",
-                            "Restore that file from a backup; the id is the value of 'home' in any snapshot.json");
+                if (known.isPresent()) {
+                    throw notTheStore(what, known.get());
                 }
-                CheckedFile.replace(layout.identity(), new Identity(new StoreId(UUID.randomUUID())));
+                make(what, root, layout);
             }
-            return new ReflinkStore(
-                    root,
-                    layout,
-                    CheckedFile.read(layout.identity(), Identity.class).id());
+            StoreId id = CheckedFile.read(layout.identity(), Identity.class).id();
+            if (known.isPresent() && !known.get().equals(id)) {
+                throw notTheStore(what, known.get());
+            }
+            return new ReflinkStore(root, layout, id);
         } catch (NoSuchFileException e) {
             throw new Problem(
                     Code.UNAVAILABLE,
@@ -102,6 +101,37 @@ public final class ReflinkStore implements Store {
                     Code.UNAVAILABLE, what, "it is not a directory", "Name the directory that holds the disks", e);
         } catch (IOException e) {
             throw StorageProblem.of(what, directory, e);
+        }
+    }
+
+    private static void make(String what, Path root, Layout layout) throws IOException {
+        probe(root);
+        layout.create();
+        if (!entries(layout.vms()).isEmpty()) {
+            throw new Problem(
+                    Code.INTERNAL,
+                    what,
+                    "it holds snapshots and its identity file " + layout.identity() + " is gone",
+                    "Restore that file from a backup; the id is the value of 'home' in any snapshot.json");
+        }
+        CheckedFile.replace(layout.identity(), new Identity(new StoreId(UUID.randomUUID())));
+        Durability.sync(root);
+    }
+
+    private static Problem notTheStore(String what, StoreId known) {
+        return new Problem(
+                Code.UNAVAILABLE,
+                what,
+                "what lies there is not the store " + known + " that was there before: its file system is not mounted",
+                "Mount it; if the store was given up for good, remove it from stores.json in the state directory");
+    }
+
+    /** INVARIANT: every look at what is published begins here, so that an unmounted store is away and not empty. */
+    private void requireMounted() throws IOException {
+        String what = "cannot use the store " + root;
+        if (!Files.exists(layout.identity())
+                || !CheckedFile.read(layout.identity(), Identity.class).id().equals(id)) {
+            throw notTheStore(what, id);
         }
     }
 
@@ -164,6 +194,7 @@ public final class ReflinkStore implements Store {
     @Override
     public VmLock lock(VmId vm, Duration patience) {
         return produce("cannot lock VM " + vm, () -> {
+            requireMounted();
             long deadline = System.nanoTime() + patience.toNanos();
             while (true) {
                 Optional<Flock> lock = Flock.tryLock(layout.lock(vm));
@@ -229,8 +260,13 @@ public final class ReflinkStore implements Store {
     @Override
     public Map<SnapshotId, VmId> published() {
         return produce("cannot list snapshots", () -> {
+            requireMounted();
             Map<SnapshotId, VmId> published = new HashMap<>();
             for (Path directory : entries(layout.vms())) {
+                if (!VmId.looksLikeOne(directory.getFileName().toString())) {
+                    LOG.warn("{} is not of flatsnap's making and is left alone", directory);
+                    continue;
+                }
                 VmId vm = new VmId(directory.getFileName().toString());
                 for (Path snapshot : entries(directory)) {
                     String name = snapshot.getFileName().toString();
@@ -250,6 +286,8 @@ public final class ReflinkStore implements Store {
         } catch (NoSuchFileException | NotDirectoryException e) {
             // Removed since its parent was listed.
             return List.of();
+        } catch (DirectoryIteratorException e) {
+            throw e.getCause();
         }
         return entries;
     }
@@ -273,18 +311,21 @@ public final class ReflinkStore implements Store {
     }
 
     @Override
-    public void delete(VmId vm, SnapshotId snapshot) {
+    public void unpublish(VmId vm, SnapshotId snapshot) {
         attempt("cannot delete snapshot " + snapshot, () -> {
-            // In its own directory, where a full file system has room for the name.
-            Path deleted = layout.deleted(vm, snapshot);
             try {
-                Files.move(layout.snapshot(vm, snapshot), deleted, StandardCopyOption.ATOMIC_MOVE);
+                // In its own directory, where a full file system has room for the name.
+                Files.move(layout.snapshot(vm, snapshot), layout.deleted(vm, snapshot), StandardCopyOption.ATOMIC_MOVE);
             } catch (NoSuchFileException e) {
                 return;
             }
             Durability.sync(layout.vm(vm));
-            Staging.deleteTree(deleted);
         });
+    }
+
+    @Override
+    public void free(VmId vm, SnapshotId snapshot) {
+        attempt("cannot free the room of snapshot " + snapshot, () -> Staging.deleteTree(layout.deleted(vm, snapshot)));
     }
 
     @Override
@@ -298,7 +339,22 @@ public final class ReflinkStore implements Store {
     }
 
     @Override
-    public Staged stage(OperationId operation, Snapshot snapshot, List<DiskImage> images) {
+    public Map<SnapshotId, Long> exclusiveBytes() {
+        return produce("cannot measure the snapshots", () -> space().exclusive());
+    }
+
+    @Override
+    public long freedByDeleting(Set<SnapshotId> snapshots) {
+        return produce("cannot measure the snapshots", () -> space().freedByDeleting(snapshots));
+    }
+
+    private ReflinkSpace space() {
+        return new ReflinkSpace(root, layout, published());
+    }
+
+    @Override
+    public Staged stage(
+            OperationId operation, Snapshot snapshot, List<DiskImage> images, Map<DiskName, FileStamp> guarded) {
         return produce("cannot stage the disks of snapshot " + snapshot.name(), () -> {
             Staging staging = Staging.create(layout.staging(operation));
             try {
@@ -312,7 +368,12 @@ public final class ReflinkStore implements Store {
                     }
                     Durability.sync(staged);
                     swaps.add(new Intent.Swap(
-                            image.disk(), id, root.relativize(staged).toString(), live.toString()));
+                            image.disk(),
+                            id,
+                            root.relativize(staged).toString(),
+                            FileStatus.of(staged).inode(),
+                            live.toString(),
+                            Optional.ofNullable(guarded.get(image.disk()))));
                 }
                 Durability.sync(staging.directory());
                 Durability.sync(layout.staging());
@@ -332,12 +393,17 @@ public final class ReflinkStore implements Store {
     }
 
     @Override
-    public List<Intent> intents() {
+    public List<Intent> intents(Consumer<Problem> damaged) {
         return produce("cannot read the rollbacks under way", () -> {
+            requireMounted();
             List<Intent> intents = new ArrayList<>();
             for (Path file : entries(layout.intents())) {
                 if (file.toString().endsWith(".json")) {
-                    intents.add(CheckedFile.read(file, Intent.class));
+                    try {
+                        readIntent(file).ifPresent(intents::add);
+                    } catch (Problem e) {
+                        damaged.accept(e);
+                    }
                 }
             }
             return List.copyOf(intents);
@@ -345,17 +411,37 @@ public final class ReflinkStore implements Store {
     }
 
     @Override
+    public Optional<Intent> intent(VmId vm) {
+        return produce("cannot read the rollback of VM " + vm, () -> {
+            requireMounted();
+            return readIntent(layout.intent(vm));
+        });
+    }
+
+    private static Optional<Intent> readIntent(Path file) throws IOException {
+        try {
+            return Optional.of(CheckedFile.read(file, Intent.class));
+        } catch (NoSuchFileException e) {
+            return Optional.empty();
+        }
+    }
+
+    @Override
     public void swap(Intent.Swap swap) {
-        attempt("cannot put disk " + swap.disk() + " in place", () -> {
+        String what = "cannot put disk " + swap.disk() + " in place";
+        attempt(what, () -> {
             Path staged = root.resolve(swap.staged());
             Path live = Path.of(swap.live());
-            try {
-                Files.move(staged, live, StandardCopyOption.ATOMIC_MOVE);
-            } catch (NoSuchFileException e) {
-                if (!Files.exists(live)) {
-                    throw e;
+            Optional<FileStamp> present = FileStamp.of(live);
+            if (present.filter(stamp -> stamp.inode() == swap.inode()).isEmpty()) {
+                if (!present.equals(swap.guarded())) {
+                    throw new Problem(
+                            Code.REFUSED,
+                            what,
+                            live + " was changed after the guard snapshot had been taken",
+                            "Find out who writes to it while the VM is off, and try again");
                 }
-                // Done before a restart.
+                Files.move(staged, live, StandardCopyOption.ATOMIC_MOVE);
             }
             Durability.sync(live.getParent());
         });
@@ -364,8 +450,13 @@ public final class ReflinkStore implements Store {
     @Override
     public void lift(Intent intent) {
         attempt("cannot end the rollback of VM " + intent.vm(), () -> {
-            Files.deleteIfExists(layout.intent(intent.vm()));
-            Durability.sync(layout.intents());
+            // Another rollback of this VM may have begun meanwhile.
+            if (readIntent(layout.intent(intent.vm()))
+                    .filter(standing -> standing.operation().equals(intent.operation()))
+                    .isPresent()) {
+                Files.deleteIfExists(layout.intent(intent.vm()));
+                Durability.sync(layout.intents());
+            }
             for (Path directory : stagingOf(intent)) {
                 Staging.deleteTree(directory);
             }
@@ -398,13 +489,10 @@ public final class ReflinkStore implements Store {
     @Override
     public boolean recover(Predicate<VmId> exists) {
         return produce("cannot clear what an interrupted operation left", () -> {
-            Set<Path> wanted = new HashSet<>();
-            intents().forEach(intent -> wanted.addAll(stagingOf(intent)));
+            requireMounted();
             boolean clear = true;
             for (Path directory : entries(layout.staging())) {
-                if (!wanted.contains(directory)) {
-                    clear &= recoverStaging(directory, exists);
-                }
+                clear &= recoverStaging(directory, exists);
             }
             for (Path vm : entries(layout.vms())) {
                 for (Path directory : entries(vm)) {
@@ -425,7 +513,18 @@ public final class ReflinkStore implements Store {
         }
         try (Staging staging = abandoned.get()) {
             try {
-                ReflinkCloneOut.recover(this, staging, exists);
+                // Looked at only now: an intent is written before its staging is let go.
+                List<Problem> damaged = new ArrayList<>();
+                boolean wanted = intents(damaged::add).stream()
+                        .anyMatch(intent -> stagingOf(intent).contains(directory));
+                if (wanted || !damaged.isEmpty()) {
+                    staging.keep();
+                    return true;
+                }
+                if (!ReflinkCloneOut.recover(this, staging, exists)) {
+                    staging.keep();
+                    return true;
+                }
                 LOG.info("cleared {}, left by an interrupted operation", directory);
                 return true;
             } catch (Problem e) {

@@ -128,7 +128,7 @@ class RunningVmTest {
     void whatAKilledDaemonLeftFrozenIsThawedAtTheNextStart() throws IOException {
         assertThat(virsh("domfsfreeze", guest.domain().uuid())).contains("Froze");
         Files.createFile(
-                bench.state().resolve("standing-still").resolve(guest.domain().uuid() + ".freeze"));
+                bench.state().resolve("guests").resolve(guest.domain().uuid() + ".freeze"));
 
         bench.restart();
 
@@ -139,7 +139,7 @@ class RunningVmTest {
     void whatAKilledDaemonLeftPausedIsResumedAtTheNextStart() throws IOException {
         virsh("suspend", guest.domain().uuid());
         Files.createFile(
-                bench.state().resolve("standing-still").resolve(guest.domain().uuid() + ".pause"));
+                bench.state().resolve("guests").resolve(guest.domain().uuid() + ".pause"));
 
         bench.restart();
 
