@@ -120,7 +120,10 @@ public final class Daemon implements AutoCloseable {
 
     private static Finding failed(Path mountPoint, String why) {
         return new Finding(
-                Finding.Level.FAILURE, "view", "not mounted at " + mountPoint + ": " + why, "Mend that and restart flatsnapd");
+                Finding.Level.FAILURE,
+                "view",
+                "not mounted at " + mountPoint + ": " + why,
+                "Mend that and restart flatsnapd");
     }
 
     private List<Finding> findings() {

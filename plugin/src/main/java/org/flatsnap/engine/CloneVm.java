@@ -69,7 +69,8 @@ final class CloneVm {
         try {
             try (VmLock lock = stores.lock(source, from.stores())) {
                 progress.step("cloning " + files.size() + (files.size() == 1 ? " disk" : " disks"));
-                for (StoreId store : from.disks().stream().map(DiskImage::store).distinct().toList()) {
+                for (StoreId store :
+                        from.disks().stream().map(DiskImage::store).distinct().toList()) {
                     made.add(stores.require(store).cloneOut(operation, from, id, targets(from, store, files)));
                 }
                 firmware.ifPresent(file -> copyFirmware(from, file));

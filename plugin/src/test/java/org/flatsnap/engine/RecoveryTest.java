@@ -56,7 +56,9 @@ class RecoveryTest {
     }
 
     private List<Store> stores() {
-        return List.of(ReflinkStore.open(bench.store(0), Optional.empty()), ReflinkStore.open(bench.store(1), Optional.empty()));
+        return List.of(
+                ReflinkStore.open(bench.store(0), Optional.empty()),
+                ReflinkStore.open(bench.store(1), Optional.empty()));
     }
 
     /** A rollback as far as its intent, which is as much as a killed daemon can have left undone. */

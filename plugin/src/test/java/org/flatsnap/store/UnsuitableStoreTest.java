@@ -25,7 +25,10 @@ class UnsuitableStoreTest {
 
     @Test
     void aMissingDirectoryAndAFileAreToldApart(@TempDir Path directory) throws IOException {
-        assertProblem(Code.UNAVAILABLE, "no such directory", () -> ReflinkStore.open(directory.resolve("absent"), Optional.empty()));
+        assertProblem(
+                Code.UNAVAILABLE,
+                "no such directory",
+                () -> ReflinkStore.open(directory.resolve("absent"), Optional.empty()));
         Path file = Files.createFile(directory.resolve("file"));
         assertProblem(Code.UNAVAILABLE, "not a directory", () -> ReflinkStore.open(file, Optional.empty()));
     }
