@@ -1,8 +1,6 @@
 package org.flatsnap.store;
 
 import java.io.IOException;
-import java.nio.file.DirectoryIteratorException;
-import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
@@ -17,7 +15,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.UUID;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
@@ -46,14 +43,14 @@ public final class ReflinkStore implements Store {
 
     private final Path root;
     private final Layout layout;
-    private final StoreId id;
+    private final StoreIdentity identity;
+    private final IntentFiles intents;
 
-    private record Identity(StoreId id) {}
-
-    private ReflinkStore(Path root, Layout layout, StoreId id) {
+    private ReflinkStore(Path root, Layout layout, StoreIdentity identity) {
         this.root = root;
         this.layout = layout;
-        this.id = id;
+        this.identity = identity;
+        this.intents = new IntentFiles(layout);
     }
 
     /**
@@ -78,17 +75,7 @@ public final class ReflinkStore implements Store {
                         "Use a directory on XFS, btrfs or OCFS2");
             }
             Layout layout = new Layout(root);
-            if (!Files.exists(layout.identity())) {
-                if (known.isPresent()) {
-                    throw notTheStore(what, known.get());
-                }
-                make(what, root, layout);
-            }
-            StoreId id = CheckedFile.read(layout.identity(), Identity.class).id();
-            if (known.isPresent() && !known.get().equals(id)) {
-                throw notTheStore(what, known.get());
-            }
-            return new ReflinkStore(root, layout, id);
+            return new ReflinkStore(root, layout, StoreIdentity.readOrMake(what, root, layout, known));
         } catch (NoSuchFileException e) {
             throw new Problem(
                     Code.UNAVAILABLE,
@@ -104,51 +91,9 @@ public final class ReflinkStore implements Store {
         }
     }
 
-    private static void make(String what, Path root, Layout layout) throws IOException {
-        probe(root);
-        layout.create();
-        if (!entries(layout.vms()).isEmpty()) {
-            throw new Problem(
-                    Code.INTERNAL,
-                    what,
-                    "it holds snapshots and its identity file " + layout.identity() + " is gone",
-                    "Restore that file from a backup; the id is the value of 'home' in any snapshot.json");
-        }
-        CheckedFile.replace(layout.identity(), new Identity(new StoreId(UUID.randomUUID())));
-        Durability.sync(root);
-    }
-
-    private static Problem notTheStore(String what, StoreId known) {
-        return new Problem(
-                Code.UNAVAILABLE,
-                what,
-                "what lies there is not the store " + known + " that was there before: its file system is not mounted",
-                "Mount it; if the store was given up for good, remove it from stores.json in the state directory");
-    }
-
-    /** INVARIANT: every look at what is published begins here, so that an unmounted store is away and not empty. */
-    private void requireMounted() throws IOException {
-        String what = "cannot use the store " + root;
-        if (!Files.exists(layout.identity())
-                || !CheckedFile.read(layout.identity(), Identity.class).id().equals(id)) {
-            throw notTheStore(what, id);
-        }
-    }
-
-    /** Really clones a file: whether a file system can is not told by its type. */
-    private static void probe(Path root) throws IOException {
-        Path directory = Files.createTempDirectory(root, ".flatsnap-probe-");
-        try {
-            Path source = Files.write(directory.resolve("source"), new byte[1 << 16]);
-            Reflink.cloneFile(source, directory.resolve("clone"));
-        } finally {
-            Staging.deleteTree(directory);
-        }
-    }
-
     @Override
     public StoreId id() {
-        return id;
+        return identity.id();
     }
 
     @Override
@@ -262,13 +207,13 @@ public final class ReflinkStore implements Store {
         return produce("cannot list snapshots", () -> {
             requireMounted();
             Map<SnapshotId, VmId> published = new HashMap<>();
-            for (Path directory : entries(layout.vms())) {
+            for (Path directory : Layout.entries(layout.vms())) {
                 if (!VmId.looksLikeOne(directory.getFileName().toString())) {
                     LOG.warn("{} is not of flatsnap's making and is left alone", directory);
                     continue;
                 }
                 VmId vm = new VmId(directory.getFileName().toString());
-                for (Path snapshot : entries(directory)) {
+                for (Path snapshot : Layout.entries(directory)) {
                     String name = snapshot.getFileName().toString();
                     if (SnapshotId.looksLikeOne(name)) {
                         published.put(new SnapshotId(name), vm);
@@ -277,19 +222,6 @@ public final class ReflinkStore implements Store {
             }
             return published;
         });
-    }
-
-    private static List<Path> entries(Path directory) throws IOException {
-        List<Path> entries = new ArrayList<>();
-        try (DirectoryStream<Path> stream = Files.newDirectoryStream(directory)) {
-            stream.forEach(entries::add);
-        } catch (NoSuchFileException | NotDirectoryException e) {
-            // Removed since its parent was listed.
-            return List.of();
-        } catch (DirectoryIteratorException e) {
-            throw e.getCause();
-        }
-        return entries;
     }
 
     @Override
@@ -369,7 +301,7 @@ public final class ReflinkStore implements Store {
                     Durability.sync(staged);
                     swaps.add(new Intent.Swap(
                             image.disk(),
-                            id,
+                            id(),
                             root.relativize(staged).toString(),
                             FileStatus.of(staged).inode(),
                             live.toString(),
@@ -387,26 +319,14 @@ public final class ReflinkStore implements Store {
 
     @Override
     public void write(Intent intent) {
-        attempt(
-                "cannot record the rollback of VM " + intent.vm(),
-                () -> CheckedFile.replace(layout.intent(intent.vm()), intent));
+        attempt("cannot record the rollback of VM " + intent.vm(), () -> intents.write(intent));
     }
 
     @Override
     public List<Intent> intents(Consumer<Problem> damaged) {
         return produce("cannot read the rollbacks under way", () -> {
             requireMounted();
-            List<Intent> intents = new ArrayList<>();
-            for (Path file : entries(layout.intents())) {
-                if (file.toString().endsWith(".json")) {
-                    try {
-                        readIntent(file).ifPresent(intents::add);
-                    } catch (Problem e) {
-                        damaged.accept(e);
-                    }
-                }
-            }
-            return List.copyOf(intents);
+            return intents.all(damaged);
         });
     }
 
@@ -414,16 +334,8 @@ public final class ReflinkStore implements Store {
     public Optional<Intent> intent(VmId vm) {
         return produce("cannot read the rollback of VM " + vm, () -> {
             requireMounted();
-            return readIntent(layout.intent(vm));
+            return intents.of(vm);
         });
-    }
-
-    private static Optional<Intent> readIntent(Path file) throws IOException {
-        try {
-            return Optional.of(CheckedFile.read(file, Intent.class));
-        } catch (NoSuchFileException e) {
-            return Optional.empty();
-        }
     }
 
     @Override
@@ -450,23 +362,18 @@ public final class ReflinkStore implements Store {
     @Override
     public void lift(Intent intent) {
         attempt("cannot end the rollback of VM " + intent.vm(), () -> {
-            // Another rollback of this VM may have begun meanwhile.
-            if (readIntent(layout.intent(intent.vm()))
-                    .filter(standing -> standing.operation().equals(intent.operation()))
-                    .isPresent()) {
-                Files.deleteIfExists(layout.intent(intent.vm()));
-                Durability.sync(layout.intents());
-            }
+            intents.remove(intent);
             for (Path directory : stagingOf(intent)) {
                 Staging.deleteTree(directory);
             }
         });
     }
 
-    private Set<Path> stagingOf(Intent intent) {
+    /** The directories in which it has something staged. */
+    Set<Path> stagingOf(Intent intent) {
         Set<Path> directories = new HashSet<>();
         for (Intent.Swap swap : intent.swaps()) {
-            if (swap.store().equals(id)) {
+            if (swap.store().equals(id())) {
                 directories.add(root.resolve(swap.staged()).getParent());
             }
         }
@@ -490,49 +397,13 @@ public final class ReflinkStore implements Store {
     public boolean recover(Predicate<VmId> exists) {
         return produce("cannot clear what an interrupted operation left", () -> {
             requireMounted();
-            boolean clear = true;
-            for (Path directory : entries(layout.staging())) {
-                clear &= recoverStaging(directory, exists);
-            }
-            for (Path vm : entries(layout.vms())) {
-                for (Path directory : entries(vm)) {
-                    if (directory.getFileName().toString().startsWith(Layout.DELETED)) {
-                        Staging.deleteTree(directory);
-                    }
-                }
-            }
-            return clear;
+            return new Leftovers(this, exists).clear();
         });
     }
 
-    private boolean recoverStaging(Path directory, Predicate<VmId> exists) throws IOException {
-        Optional<Staging> abandoned = Staging.adopt(directory);
-        if (abandoned.isEmpty()) {
-            // Its owner lives and will clear it.
-            return true;
-        }
-        try (Staging staging = abandoned.get()) {
-            try {
-                // Looked at only now: an intent is written before its staging is let go.
-                List<Problem> damaged = new ArrayList<>();
-                boolean wanted = intents(damaged::add).stream()
-                        .anyMatch(intent -> stagingOf(intent).contains(directory));
-                if (wanted || !damaged.isEmpty()) {
-                    staging.keep();
-                    return true;
-                }
-                if (!ReflinkCloneOut.recover(this, staging, exists)) {
-                    staging.keep();
-                    return true;
-                }
-                LOG.info("cleared {}, left by an interrupted operation", directory);
-                return true;
-            } catch (Problem e) {
-                staging.keep();
-                LOG.warn("{} stays until it can be told what it belongs to: {}", directory, e.getMessage());
-                return false;
-            }
-        }
+    /** INVARIANT: every look at what is published begins here, so that an unmounted store is away and not empty. */
+    private void requireMounted() throws IOException {
+        identity.require("cannot use the store " + root, layout);
     }
 
     /** Work on storage that may fail. */
