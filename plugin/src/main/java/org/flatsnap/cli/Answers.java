@@ -44,6 +44,10 @@ final class Answers {
 
     record Rebuilt(long snapshots) {}
 
+    record Space(List<SnapshotSpace> snapshots, long freed) {}
+
+    record SnapshotSpace(String id, String name, long exclusive) {}
+
     record Vms(List<Vm> vms) {}
 
     record Vm(String vm, String name, String state, long snapshots, List<VmDisk> disks) {}

@@ -67,7 +67,7 @@ final class FindCommand implements Runnable {
     @Override
     public void run() {
         Session session = flatsnap.session();
-        Query query = new Query();
+        Query query = new Query("/v1/snapshots");
         query.add("vmName", vm);
         query.add("name", name);
         query.add("after", after);

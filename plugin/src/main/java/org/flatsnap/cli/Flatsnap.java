@@ -64,6 +64,7 @@ public final class Flatsnap {
         commands.put("list", ListCommand.class);
         commands.put("find", FindCommand.class);
         commands.put("show", ShowCommand.class);
+        commands.put("space", SpaceCommand.class);
         commands.put("rollback", RollbackCommand.class);
         commands.put("undo", UndoCommand.class);
         commands.put("clone", CloneCommand.class);

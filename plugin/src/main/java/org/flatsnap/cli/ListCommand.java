@@ -35,7 +35,7 @@ final class ListCommand implements Runnable {
     @Override
     public void run() {
         Session session = flatsnap.session();
-        Query query = new Query();
+        Query query = new Query("/v1/snapshots");
         query.add("vm", vm);
         query.add("limit", Integer.toString(limit));
         JsonObject answer = session.get(query.path());

@@ -3,9 +3,14 @@ package org.flatsnap.cli;
 import java.util.ArrayList;
 import java.util.List;
 
-/** A search for snapshots, as the API takes it. */
+/** A path of the API with parameters. */
 final class Query {
+    private final String path;
     private final List<String> parameters = new ArrayList<>();
+
+    Query(String path) {
+        this.path = path;
+    }
 
     /** Adds a parameter unless its value is null. */
     void add(String name, String value) {
@@ -15,6 +20,6 @@ final class Query {
     }
 
     String path() {
-        return "/v1/snapshots?" + String.join("&", parameters);
+        return parameters.isEmpty() ? path : path + "?" + String.join("&", parameters);
     }
 }

@@ -48,6 +48,7 @@ public final class Engine implements AutoCloseable {
     private final RollBack rolling;
     private final CloneVm cloning;
     private final ChangeSnapshot changing;
+    private final MeasureSpace measuring;
     private final Recovery recovery;
     private final ExpireGuards expiring;
     private final Doctor doctor;
@@ -83,6 +84,7 @@ public final class Engine implements AutoCloseable {
         this.rolling = new RollBack(
                 references, stores, manager, guarding, finishing, changing, notes, settings.stopPatience());
         this.cloning = new CloneVm(references, stores, manager, finishing);
+        this.measuring = new MeasureSpace(references, stores, catalog);
         this.recovery = new Recovery(stores, manager, catalog, finishing, operations, guarding, notes);
         this.expiring = new ExpireGuards(catalog, changing, clock);
         this.doctor = new Doctor(stores, manager, quiescer);
@@ -177,6 +179,15 @@ public final class Engine implements AutoCloseable {
     /** One snapshot by the names people use. */
     public Snapshot show(String vm, String snapshot) {
         return references.snapshot(references.vmId(vm), snapshot);
+    }
+
+    /**
+     * What deleting snapshots of a VM would free. May take seconds.
+     *
+     * @param snapshots names or ids; empty for all of the VM
+     */
+    public SpaceReport space(String vm, List<String> snapshots) {
+        return measuring.measure(vm, snapshots);
     }
 
     /** The identity of a VM by name or id; of one that has snapshots also while the manager is away. */

@@ -7,8 +7,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** One run of the command line in this process: its exit code and what it printed. */
-record Run(int exitCode, String out, String err) {
-    static Run of(Path socket, String... arguments) {
+public record Run(int exitCode, String out, String err) {
+    /** With this daemon. */
+    public static Run of(Path socket, String... arguments) {
         return of(socket, false, arguments);
     }
 

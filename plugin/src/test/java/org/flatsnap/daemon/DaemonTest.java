@@ -109,6 +109,7 @@ class DaemonTest {
         assertThat(daemon.succeed("find", "--name", "s*", "--tag", "prod", "--text", "UPGRADE"))
                 .contains("s0");
         assertThat(daemon.succeed("find", "--tag", "absent")).doesNotContain("s0");
+        assertThat(daemon.succeed("space", vm.name(), "s0")).contains("s0", "together 1.0 MiB");
         daemon.succeed("hold", vm.name(), "s0");
         assertThat(daemon.flatsnap("delete", vm.name(), "s0").exitCode()).isEqualTo(1);
         daemon.succeed("release", vm.name(), "s0");

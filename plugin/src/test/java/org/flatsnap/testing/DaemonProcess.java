@@ -8,8 +8,9 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.flatsnap.cli.Run;
 
-/** flatsnapd as a process of its own, and flatsnap as people start it. */
+/** flatsnapd as a process of its own, and the command line that speaks to it. */
 public final class DaemonProcess implements AutoCloseable {
     private static final Duration START = Duration.ofSeconds(60);
 
@@ -110,14 +111,8 @@ public final class DaemonProcess implements AutoCloseable {
 
     /** Runs a command of the command line. */
     public Answer flatsnap(String... arguments) {
-        List<String> all = new ArrayList<>(List.of("org.flatsnap.cli.Flatsnap"));
-        all.addAll(List.of(arguments));
-        all.add("--socket=" + directory.resolve("flatsnapd.sock"));
-        try {
-            return finished(java(Map.of(), all.toArray(String[]::new)).start());
-        } catch (IOException e) {
-            throw new AssertionError(e);
-        }
+        Run run = Run.of(directory.resolve("flatsnapd.sock"), arguments);
+        return new Answer(run.exitCode(), run.out(), run.err());
     }
 
     /** Runs a command that must succeed; gives what it printed. */
