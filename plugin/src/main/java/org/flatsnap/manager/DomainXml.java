@@ -89,8 +89,9 @@ final class DomainXml {
 
     private static Disk disk(Element element) {
         Optional<Element> source = child(element, "source");
+        String type = element.getAttribute("type");
         Disk.Kind kind =
-                switch (element.getAttribute("type")) {
+                switch (type) {
                     case "file" -> Disk.Kind.FILE;
                     case "block" -> Disk.Kind.BLOCK;
                     default -> Disk.Kind.OTHER;
@@ -99,13 +100,11 @@ final class DomainXml {
                 switch (kind) {
                     case FILE -> source.map(e -> e.getAttribute("file")).orElse("");
                     case BLOCK -> source.map(e -> e.getAttribute("dev")).orElse("");
-                    case OTHER ->
-                        source.map(e -> element.getAttribute("type") + ":" + e.getAttribute("name"))
-                                .orElse("");
+                    case OTHER -> source.map(e -> other(type, e)).orElse("");
                 };
         String format = child(element, "driver")
                 .map(driver -> driver.getAttribute("type"))
-                .filter(type -> !type.isEmpty())
+                .filter(named -> !named.isEmpty())
                 // libvirt's default when probing is off.
                 .orElse("raw");
         String device = element.getAttribute("device");
@@ -116,6 +115,14 @@ final class DomainXml {
                 format,
                 device.equals("cdrom") || device.equals("floppy"),
                 child(element, "readonly").isPresent());
+    }
+
+    private static String other(String type, Element source) {
+        return switch (type) {
+            case "volume" -> "volume:" + source.getAttribute("pool") + "/" + source.getAttribute("volume");
+            case "dir" -> "dir:" + source.getAttribute("dir");
+            default -> type + ":" + source.getAttribute("name");
+        };
     }
 
     private static DiskName name(Element disk) {
@@ -135,7 +142,12 @@ final class DomainXml {
     }
 
     Optional<String> firmware() {
-        return nvram().map(Element::getTextContent).map(String::strip).filter(path -> path.startsWith("/"));
+        return nvram()
+                // libvirt 8.5 and later may write it like a disk: type='file' with a source.
+                .map(nvram ->
+                        child(nvram, "source").map(e -> e.getAttribute("file")).orElseGet(nvram::getTextContent))
+                .map(String::strip)
+                .filter(path -> path.startsWith("/"));
     }
 
     private Optional<Element> nvram() {
