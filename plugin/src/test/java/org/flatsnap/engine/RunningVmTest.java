@@ -10,12 +10,17 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Set;
+import org.flatsnap.hypervisor.GuestNotes;
+import org.flatsnap.hypervisor.Quiescer;
+import org.flatsnap.manager.LibvirtManager;
 import org.flatsnap.model.Consistency;
 import org.flatsnap.model.DiskName;
 import org.flatsnap.model.OperationId;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.Quiescence;
 import org.flatsnap.model.Snapshot;
+import org.flatsnap.model.Vm;
+import org.flatsnap.model.VmId;
 import org.flatsnap.model.VmState;
 import org.flatsnap.testing.Bench;
 import org.flatsnap.testing.Commands;
@@ -142,6 +147,67 @@ class RunningVmTest {
         bench.restart();
 
         guest.assertWriting();
+    }
+
+    private Quiescer quiescer(Duration patience) throws IOException {
+        return new Quiescer(bench.libvirt(), new GuestNotes(bench.state().resolve("guests")), patience);
+    }
+
+    private Vm vm() {
+        return new LibvirtManager(bench.libvirt(), Bench.URI)
+                .find(new VmId(guest.domain().uuid()))
+                .orElseThrow();
+    }
+
+    private static Vm with(Vm vm, Vm.Agent agent) {
+        return new Vm(
+                vm.id(),
+                vm.name(),
+                vm.state(),
+                vm.persistent(),
+                vm.savedMemory(),
+                agent,
+                vm.disks(),
+                vm.firmware(),
+                vm.definition());
+    }
+
+    @Test
+    void aFreezeEndsAtItsDeadlineThoughTheStorageHangs() throws IOException {
+        try (Quiescer quiescer = quiescer(Duration.ofSeconds(3))) {
+            // The moment lasts until the guest writes again, which only the deadline can bring about.
+            Quiescence how = quiescer.during(vm(), Consistency.FILESYSTEM, true, false, () -> guest.assertWriting());
+            assertThat(how.achieved()).isEqualTo(Consistency.CRASH);
+            assertThat(how.torn()).isTrue();
+            assertThat(how.note()).contains("thawed before the clones were complete");
+            assertThatThrownBy(() ->
+                            quiescer.during(vm(), Consistency.FILESYSTEM, true, true, () -> guest.assertWriting()))
+                    .isInstanceOf(Problem.class)
+                    .hasMessageContaining("longer than the guest may stand still");
+        }
+    }
+
+    @Test
+    void aPauseEndsAtItsDeadlineThoughTheStorageHangs() throws IOException {
+        try (Quiescer quiescer = quiescer(Duration.ofSeconds(3))) {
+            Quiescence how = quiescer.during(vm(), Consistency.CRASH, true, false, () -> guest.assertWriting());
+            assertThat(how.torn()).isTrue();
+        }
+    }
+
+    @Test
+    void withoutAnAgentTheLevelIsCrashAndTheReasonIsKept() throws IOException {
+        try (Quiescer quiescer = quiescer(Duration.ofSeconds(3))) {
+            for (Vm.Agent agent : new Vm.Agent[] {Vm.Agent.NONE, Vm.Agent.DISCONNECTED}) {
+                Vm vm = with(vm(), agent);
+                Quiescence how = quiescer.during(vm, Consistency.FILESYSTEM, false, false, () -> {});
+                assertThat(how.achieved()).isEqualTo(Consistency.CRASH);
+                assertThat(how.note()).contains("agent");
+                assertThatThrownBy(() -> quiescer.during(vm, Consistency.FILESYSTEM, false, true, () -> {}))
+                        .isInstanceOf(Problem.class)
+                        .hasMessageContaining("qemu-guest-agent");
+            }
+        }
     }
 
     @Test
