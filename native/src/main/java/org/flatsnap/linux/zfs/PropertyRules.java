@@ -5,8 +5,7 @@ import java.util.Map;
 import java.util.regex.Pattern;
 
 /**
- * What ZFS takes as properties, checked before it is asked: user properties by zfs_prop_user() and the limits of
- * sys/fs/zfs.h, the other ones a clone can be born with by the tables of zfs_prop.c.
+ * What ZFS takes as properties, checked before it is asked: names by zfs_prop_user() in zfs_prop.c, lengths by sys/fs/zfs.h.
  */
 final class PropertyRules {
     /** {@code zfs_prop_user()} in zfs_prop.c; the length is {@code ZAP_MAXNAMELEN} without the final NUL. */
@@ -16,20 +15,6 @@ final class PropertyRules {
 
     /** {@code ZAP_MAXVALUELEN}, of which the final NUL is one. */
     static final int VALUE_LIMIT = 8 * 1024;
-
-    private static final Map<String, Long> OFF_ON = Map.of("off", 0L, "on", 1L);
-
-    /** Words and their numbers, which the kernel wants: the enums of sys/fs/zfs.h. */
-    private static final Map<String, Map<String, Long>> WORDS = Map.of(
-            "canmount", Map.of("off", 0L, "on", 1L, "noauto", 2L),
-            "volmode", Map.of("default", 0L, "full", 1L, "geom", 1L, "dev", 2L, "none", 3L),
-            "snapdev", Map.of("hidden", 0L, "visible", 1L),
-            "snapdir", Map.of("hidden", 0L, "visible", 1L),
-            "sync", Map.of("standard", 0L, "always", 1L, "disabled", 2L),
-            "readonly", OFF_ON,
-            "atime", OFF_ON);
-
-    private static final Pattern NUMBER = Pattern.compile("[0-9]{1,19}");
 
     private PropertyRules() {}
 
@@ -67,25 +52,6 @@ final class PropertyRules {
             requireUser(call, subject, Map.of(name, ""));
         } else if (!NATIVE_NAME.matcher(name).matches()) {
             throw refusal(call, subject, ZfsErrno.EINVAL, "'" + name + "' is no name of a property", "See zfsprops(7)");
-        }
-    }
-
-    /** Adds a property for a clone in the type that the kernel wants. */
-    static void addForClone(NameValueList list, DatasetName target, String name, String value) throws ZfsException {
-        Map<String, Long> words = WORDS.get(name);
-        if (isUser(name) || name.equals("mountpoint")) {
-            list.addString(name, value);
-        } else if (words != null && words.containsKey(value)) {
-            list.addUint64(name, words.get(value));
-        } else if (words == null && NUMBER.matcher(value).matches()) {
-            list.addUint64(name, Long.parseLong(value));
-        } else {
-            throw refusal(
-                    ZfsCall.CLONE.function(),
-                    target,
-                    ZfsErrno.EINVAL,
-                    "a clone cannot be born with " + name + "=" + value,
-                    "Set it on the clone afterwards");
         }
     }
 

@@ -5,6 +5,7 @@ import static org.flatsnap.linux.zfs.ZfsErrno.EACCES;
 import static org.flatsnap.linux.zfs.ZfsErrno.EBUSY;
 import static org.flatsnap.linux.zfs.ZfsErrno.EDQUOT;
 import static org.flatsnap.linux.zfs.ZfsErrno.EEXIST;
+import static org.flatsnap.linux.zfs.ZfsErrno.EINTR;
 import static org.flatsnap.linux.zfs.ZfsErrno.EINVAL;
 import static org.flatsnap.linux.zfs.ZfsErrno.ENODEV;
 import static org.flatsnap.linux.zfs.ZfsErrno.ENOENT;
@@ -51,10 +52,7 @@ enum ZfsCall {
                                     "the snapshot or the dataset to clone into is missing",
                                     "Check both with zfs list -t all"),
                     EXDEV, new Diagnosis("the clone would lie in another pool", "Choose a name in the same pool"),
-                    EINVAL,
-                            new Diagnosis(
-                                    "the origin is no snapshot, or a property is not valid for a clone of it",
-                                    "Check both"))),
+                    EINVAL, new Diagnosis("the origin is no snapshot", "Check it with zfs list -t snapshot"))),
     PROMOTE(
             "lzc_promote",
             Map.of(
@@ -117,8 +115,15 @@ enum ZfsCall {
                     new Diagnosis(
                             "the two are no snapshots of one dataset, the first before the last",
                             "Check their order with zfs list -t snapshot"))),
+    SYNC("lzc_sync", Map.of(ENOENT, new Diagnosis("there is no such pool", "Check the name with zpool list"))),
     SEND_SPACE("lzc_send_space", Map.of(EXDEV, Notes.NOT_EARLIER)),
-    SEND("lzc_send", Map.of(EXDEV, Notes.NOT_EARLIER)),
+    SEND(
+            "lzc_send",
+            Map.of(
+                    EXDEV,
+                    Notes.NOT_EARLIER,
+                    EINTR,
+                    new Diagnosis("the reader closed its end, or a signal came", "See why the reading side ended"))),
     RECEIVE(
             "lzc_receive",
             Map.of(
@@ -141,7 +146,7 @@ enum ZfsCall {
                     ZfsErrno.ETIMEDOUT,
                     new Diagnosis(
                             "no link below /dev/zvol leads to the volume",
-                            "Check that udevd runs, that volmode is not none, and for snapshots that snapdev is visible")));
+                            "Check that udevd runs, that volmode is not none and, for a snapshot, that snapdev is visible")));
 
     private final String function;
     private final Map<ZfsErrno, Diagnosis> own;

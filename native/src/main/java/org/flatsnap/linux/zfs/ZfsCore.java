@@ -82,7 +82,8 @@ public final class ZfsCore {
      *
      * @param snapshots one at least, of different datasets of one pool
      * @param userProperties set on each of them; names with a colon, values below 8 KiB
-     * @throws ZfsException EEXIST, ENOENT, EXDEV (several pools), ENOSPC, EDQUOT (snapshot_limit), E2BIG, ENAMETOOLONG, EROFS
+     * @throws ZfsException EEXIST, ENOENT, EXDEV (several pools), ENOSPC, EDQUOT (snapshot_limit, which does not bind root),
+     *     E2BIG, EROFS, ENOTSUP (user properties on a pool before version 12)
      */
     public void snapshot(List<SnapshotName> snapshots, Map<String, String> userProperties) throws ZfsException {
         String pool = onePool(ZfsCall.SNAPSHOT, snapshots);
@@ -102,19 +103,17 @@ public final class ZfsCore {
      * Makes a dataset with the content of a snapshot. It has none of the origin's own properties. A file system is not
      * mounted; a volume's device appears a little later, see {@link ZvolDevices#await}.
      *
-     * @param target in the same pool, below a dataset that exists
-     * @param properties local ones of the new dataset: user properties; numbers in bytes; of those with words only
-     *     canmount, volmode, snapdev, snapdir, sync, readonly and atime; mountpoint
-     * @throws ZfsException EEXIST, ENOENT (origin or what lies above the target), EXDEV, EINVAL, ENOSPC, EDQUOT,
-     *     ENAMETOOLONG; then there is no clone
+     * <p>Other properties are for {@link ZfsPrograms#setProperties}: ZFS would set them here too, but when it does not take one,
+     * it leaves a volume's clone behind that udev has opened meanwhile.
+     *
+     * @param target in the same pool, below a file system that exists (2.1 does not refuse a place below a volume)
+     * @param userProperties local ones of the clone; names with a colon, values below 8 KiB
+     * @throws ZfsException EEXIST, ENOENT (origin or what lies above the target), EXDEV, ENOSPC, EDQUOT, ENAMETOOLONG
      */
-    public void clone(SnapshotName origin, DatasetName target, Map<String, String> properties) throws ZfsException {
-        PropertyRules.requireAny(ZfsCall.CLONE.function(), target, properties);
-        try (NameValueList list = NameValueList.empty()) {
-            for (Map.Entry<String, String> property : properties.entrySet()) {
-                PropertyRules.addForClone(list, target, property.getKey(), property.getValue());
-            }
-            int errno = library.lzc_clone(target.toString(), origin.toString(), list.pointer());
+    public void clone(SnapshotName origin, DatasetName target, Map<String, String> userProperties) throws ZfsException {
+        PropertyRules.requireUser(ZfsCall.CLONE.function(), target, userProperties);
+        try (NameValueList properties = strings(userProperties)) {
+            int errno = library.lzc_clone(target.toString(), origin.toString(), properties.pointer());
             require(ZfsCall.CLONE, target, errno);
         }
     }
@@ -148,14 +147,16 @@ public final class ZfsCore {
      * system that is mounted stays mounted where it was, for those see {@link ZfsPrograms#renameDataset}.
      *
      * @param target in the same pool, below a dataset that exists
-     * @throws ZfsException EEXIST, ENOENT, EXDEV, EINVAL (below itself), ENAMETOOLONG (with its snapshots' names)
+     * @throws ZfsException EEXIST, ENOENT, EXDEV, EINVAL (below itself), ENAMETOOLONG (with its snapshots' names),
+     *     ZFS_ERR_WRONG_PARENT (below a volume)
      */
     public void rename(DatasetName dataset, DatasetName target) throws ZfsException {
         require(ZfsCall.RENAME, dataset + " to " + target, library.lzc_rename(dataset.toString(), target.toString()));
     }
 
     /**
-     * Destroys a dataset that has no snapshots and no datasets below it, and is neither open nor mounted.
+     * Destroys a dataset that has no snapshots and no datasets below it, and is neither open nor mounted. A volume is busy for
+     * a moment also after it appeared or a writer closed it, while udev looks what is on it: try again then.
      *
      * @throws ZfsException EBUSY (open, mounted or with snapshots), EEXIST (datasets below), ENOENT
      */
@@ -261,7 +262,8 @@ public final class ZfsCore {
     }
 
     /**
-     * What destroying a run of snapshots would free: all from the first to the last one of a dataset, both included.
+     * What destroying a run of snapshots would free: all from the first to the last one of a dataset, both included. What was
+     * written in the last seconds counts only after {@link #sync}.
      *
      * @return bytes, as {@code zfs destroy -nv dataset@first%last} would say
      * @throws ZfsException ENOENT; EINVAL if they are not in this order in one dataset
@@ -271,6 +273,20 @@ public final class ZfsCore {
         int errno = library.lzc_snaprange_space(first.toString(), last.toString(), bytes);
         require(ZfsCall.RANGE_SPACE, first + " to " + last, errno);
         return bytes.getValue();
+    }
+
+    /**
+     * Waits until all that was changed in a pool before is on its devices, and in its figures: sizes and space are those of the
+     * last transaction group, which can be 5 seconds old.
+     *
+     * @param inPool any name in the pool
+     * @throws ZfsException ENOENT, EAGAIN (pool suspended)
+     */
+    public void sync(ZfsName inPool) throws ZfsException {
+        try (NameValueList arguments = NameValueList.empty().addBoolean("force", false)) {
+            int errno = library.lzc_sync(inPool.pool(), arguments.pointer(), null);
+            require(ZfsCall.SYNC, inPool.pool(), errno);
+        }
     }
 
     /**
@@ -292,7 +308,8 @@ public final class ZfsCore {
      * @param from an earlier snapshot of the same dataset, or of its origin
      * @param target a new file, made with mode 0600 and removed again if the call fails; or a pipe or socket that exists,
      *     such as one of mkfifo(3), where opening it waits for the reader. A file is not flushed to its device.
-     * @throws ZfsException ENOENT, EXDEV (no earlier snapshot), EPIPE, EACCES (key not loaded)
+     * @throws ZfsException ENOENT, EXDEV (no earlier snapshot), EINTR or EPIPE (the reader closed its end), EACCES (key not
+     *     loaded)
      * @throws org.flatsnap.linux.ErrnoException if the target cannot be opened, EEXIST if it is a file
      */
     public void send(SnapshotName snapshot, Optional<SnapshotName> from, Set<SendFlag> flags, Path target)

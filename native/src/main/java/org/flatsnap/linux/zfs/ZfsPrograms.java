@@ -25,29 +25,38 @@ import org.flatsnap.linux.Programs;
  * in time and was killed, else with errno 0 and the program's own words. Immutable; may be used by several threads.
  */
 public final class ZfsPrograms {
-    /** What libzfs says (libzfs_error_description() and zfs_main.c of 2.1 to 2.3), in the order to be looked for. */
-    private static final List<Map.Entry<String, ZfsErrno>> WORDS = List.of(
-            Map.entry("modules are not loaded", ZfsErrno.ENODEV),
-            Map.entry("does not exist", ZfsErrno.ENOENT),
-            Map.entry("no such pool", ZfsErrno.ENOENT),
-            Map.entry("could not find any snapshots", ZfsErrno.ENOENT),
-            Map.entry("has dependent clones", ZfsErrno.EEXIST),
-            Map.entry("has children", ZfsErrno.EEXIST),
-            Map.entry("already exists", ZfsErrno.EEXIST),
-            Map.entry("dataset exists", ZfsErrno.EEXIST),
-            Map.entry("busy", ZfsErrno.EBUSY),
-            Map.entry("already mounted", ZfsErrno.EBUSY),
-            Map.entry("out of space", ZfsErrno.ENOSPC),
-            Map.entry("read-only property", ZfsErrno.EINVAL),
-            Map.entry("is read-only", ZfsErrno.EROFS),
-            Map.entry("too long", ZfsErrno.ENAMETOOLONG),
-            Map.entry("same pool", ZfsErrno.EXDEV),
-            Map.entry("crosses datasets or pools", ZfsErrno.EXDEV),
-            Map.entry("I/O error", ZfsErrno.EIO),
-            Map.entry("ermission denied", ZfsErrno.EPERM),
-            Map.entry("invalid", ZfsErrno.EINVAL),
-            Map.entry("property", ZfsErrno.EINVAL),
-            Map.entry("must be", ZfsErrno.EINVAL));
+    /** Words of libzfs_error_description() and zfs_main.c, 2.1 to 2.3, and what they mean. */
+    private record Words(String text, ZfsErrno errno, String remedy) {
+        Words(String text, ZfsErrno errno) {
+            this(text, errno, errno.diagnosis().remedy());
+        }
+    }
+
+    /** In the order to be looked for. */
+    private static final List<Words> WORDS = List.of(
+            new Words("modules are not loaded", ZfsErrno.ENODEV),
+            new Words("does not exist", ZfsErrno.ENOENT),
+            new Words("no such pool", ZfsErrno.ENOENT),
+            new Words("could not find any snapshots", ZfsErrno.ENOENT),
+            new Words("has dependent clones", ZfsErrno.EEXIST, "Destroy the clones first"),
+            new Words("already exists", ZfsErrno.EEXIST),
+            new Words("dataset exists", ZfsErrno.EEXIST),
+            new Words("already mounted", ZfsErrno.EBUSY, "Unmount it first, if it shall be mounted elsewhere"),
+            new Words("busy", ZfsErrno.EBUSY),
+            new Words("out of space", ZfsErrno.ENOSPC),
+            new Words("greater than available space", ZfsErrno.ENOSPC),
+            new Words("read-only property", ZfsErrno.EINVAL),
+            new Words("is read-only", ZfsErrno.EROFS),
+            new Words("too long", ZfsErrno.ENAMETOOLONG),
+            new Words("same pool", ZfsErrno.EXDEV),
+            new Words("crosses datasets or pools", ZfsErrno.EXDEV),
+            new Words("I/O error", ZfsErrno.EIO),
+            new Words("ermission denied", ZfsErrno.EPERM),
+            new Words("not currently mounted", ZfsErrno.EINVAL, "Mount it first"),
+            new Words("not applicable", ZfsErrno.EINVAL),
+            new Words("invalid", ZfsErrno.EINVAL),
+            new Words("property", ZfsErrno.EINVAL),
+            new Words("must be", ZfsErrno.EINVAL));
 
     private final String zfs;
     private final String zpool;
@@ -164,7 +173,7 @@ public final class ZfsPrograms {
      * not take one of them, others may be set.
      *
      * @param properties one at least; values below 8 KiB
-     * @throws ZfsException ENOENT, EINVAL, E2BIG, ENOSPC (a reservation)
+     * @throws ZfsException ENOENT, EINVAL, E2BIG, ENOSPC (more reserved than is free)
      */
     public void setProperties(ZfsName dataset, Map<String, String> properties) throws ZfsException {
         PropertyRules.requireAny("zfs set", dataset, properties);
@@ -185,7 +194,8 @@ public final class ZfsPrograms {
     }
 
     /**
-     * What destroying these snapshots together would free. Nothing is changed.
+     * What destroying these snapshots together would free. Nothing is changed. What was written in the last seconds counts only
+     * after {@link ZfsCore#sync}.
      *
      * @param snapshots of any number of datasets; the names of those of one dataset must fit in 128 KiB
      * @return bytes
@@ -265,7 +275,7 @@ public final class ZfsPrograms {
     /**
      * Unmounts a file system.
      *
-     * @throws ZfsException EBUSY (files open), ENOENT, errno 0 if it is not mounted
+     * @throws ZfsException EBUSY (files open), ENOENT, EINVAL (not mounted)
      */
     public void unmount(DatasetName dataset) throws ZfsException {
         run(dataset, List.of(zfs, "unmount", dataset.toString()));
@@ -308,20 +318,22 @@ public final class ZfsPrograms {
     }
 
     private static ZfsException refusal(String call, Object subject, Programs.Ended ended) {
-        String complaint = ended.errors().strip();
-        String why = complaint.isEmpty()
-                ? "it ended with exit code " + ended.exitCode()
-                : complaint.lines().collect(joining("; "));
-        for (Map.Entry<String, ZfsErrno> words : WORDS) {
-            if (complaint.contains(words.getKey())) {
-                ZfsErrno errno = words.getValue();
-                return ZfsException.of(
-                        call,
-                        subject,
-                        errno.number(),
-                        new Diagnosis(why, errno.diagnosis().remedy()));
+        String complaint = ended.errors()
+                .lines()
+                .takeWhile(line -> !line.startsWith("usage:"))
+                .map(String::strip)
+                .filter(line -> !line.isEmpty())
+                .collect(joining("; "));
+        String why = complaint.isEmpty() ? "it ended with exit code " + ended.exitCode() : withoutStop(complaint);
+        for (Words words : WORDS) {
+            if (complaint.contains(words.text())) {
+                return ZfsException.of(call, subject, words.errno().number(), new Diagnosis(why, words.remedy()));
             }
         }
         return ZfsException.of(call, subject, 0, new Diagnosis(why, "See zpool status and zfs get all"));
+    }
+
+    private static String withoutStop(String sentence) {
+        return sentence.endsWith(".") ? sentence.substring(0, sentence.length() - 1) : sentence;
     }
 }

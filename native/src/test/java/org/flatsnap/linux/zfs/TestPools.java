@@ -84,8 +84,6 @@ final class TestPools implements AutoCloseable {
             assertThat(e.errno()).as(e.getMessage()).isEqualTo(errno.number());
             assertThat(e.getMessage()).contains(e.call(), e.subject(), e.why(), e.remedy());
         });
-        // For who reads the report: the words of every refusal.
-        System.out.println("    " + thrown[0].getMessage());
         return thrown[0];
     }
 
@@ -97,6 +95,21 @@ final class TestPools implements AutoCloseable {
                         names.stream().map(ZfsName::toString).toList());
         assertThat(refusal.failures())
                 .allSatisfy(failure -> assertThat(failure.errno()).isEqualTo(errno.number()));
+    }
+
+    /** Destroys a volume as soon as udev, which looks into each that appears or was written, has closed it. */
+    static void destroy(ZfsCore zfs, DatasetName volume) throws IOException {
+        long deadline = System.nanoTime() + LIMIT.toNanos();
+        while (true) {
+            try {
+                zfs.destroy(volume);
+                return;
+            } catch (ZfsException e) {
+                if (!e.is(ZfsErrno.EBUSY) || System.nanoTime() - deadline > 0) {
+                    throw e;
+                }
+            }
+        }
     }
 
     static Map<String, String> none() {

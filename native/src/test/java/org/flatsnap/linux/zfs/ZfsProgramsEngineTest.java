@@ -110,7 +110,10 @@ class ZfsProgramsEngineTest {
 
         assertRefused(ZfsErrno.ENOENT, () -> programs.properties(TANK.child("absent"), "used"));
         assertRefused(ZfsErrno.ENOENT, () -> programs.properties(new DatasetName("nopool"), "used"));
-        assertRefused(ZfsErrno.EINVAL, () -> programs.properties(disk, "nosuch"));
+        assertThat(assertRefused(ZfsErrno.EINVAL, () -> programs.properties(disk, "nosuch")))
+                .hasMessageEndingWith(
+                        "bad property list: invalid property 'nosuch'. Check type of dataset and values with"
+                                + " zfs get all.");
         assertRefused(ZfsErrno.ENOENT, () -> programs.setProperties(TANK.child("absent"), Map.of("a:b", "c")));
         assertRefused(ZfsErrno.EINVAL, () -> programs.setProperties(disk, Map.of("nosuch", "x")));
         assertRefused(ZfsErrno.EINVAL, () -> programs.setProperties(disk, Map.of("compression", "x")));
@@ -215,6 +218,7 @@ class ZfsProgramsEngineTest {
         assertThat(Path.of("/tank/moved/disk.raw")).hasContent("content");
         assertThat(file).doesNotExist();
         programs.unmount(moved);
+        assertRefused(ZfsErrno.EINVAL, () -> programs.unmount(moved));
         assertThat(Path.of("/tank/moved/disk.raw")).doesNotExist();
         programs.mount(moved);
         assertThat(Path.of("/tank/moved/disk.raw")).hasContent("content");
@@ -231,7 +235,8 @@ class ZfsProgramsEngineTest {
 
         assertThat(Path.of("/tank/files/.zfs/snapshot/s/disk.raw")).hasContent("then");
         DatasetName clone = TANK.child("files.clone");
-        zfs.clone(dataset.snapshot("s"), clone, Map.of("canmount", "noauto", "mountpoint", "/tank/elsewhere"));
+        zfs.clone(dataset.snapshot("s"), clone, none());
+        programs.setProperties(clone, Map.of("canmount", "noauto", "mountpoint", "/tank/elsewhere"));
         programs.mount(clone);
         assertThat(Path.of("/tank/elsewhere/disk.raw")).hasContent("then");
     }
