@@ -180,6 +180,7 @@ class ZfsProgramsEngineTest {
             write(second, name);
         }
 
+        zfs.sync(TANK);
         long bytes = programs.destroyDryRun(
                 List.of(first.snapshot("a"), first.snapshot("b"), first.snapshot("d"), second.snapshot("c")));
 
