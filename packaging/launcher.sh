@@ -53,6 +53,8 @@ find_java() {
 # Sets options: what both commands give to Java.
 common_options() {
   local jar path=
+  # In another encoding Java could neither read the names that people give nor make files of them.
+  if [[ ${LC_ALL:-${LC_CTYPE:-${LANG:-}}} != *[Uu][Tt][Ff]*8* ]]; then export LC_ALL=C.UTF-8; fi
   find_java
   for jar in "$library"/*.jar; do
     [[ -e $jar ]] || complain "has no jars in $library: build them with 'mvn package', or reinstall the package"

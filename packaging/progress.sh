@@ -28,6 +28,11 @@ trap end_step EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+# What a step is at: the rest of the last line of its output that begins with STEP_WATCH, if that is set.
+step_detail() {
+  [[ -z ${STEP_WATCH:-} ]] || { tail -n 500 -- "$step_log" | sed -nE "s/^$STEP_WATCH/: /p" | tail -n 1; }
+}
+
 # step LABEL COMMAND...: runs a command or function with its output kept aside, and says every few seconds that it still
 # runs and for how long. When it fails, the end of its output is shown and its exit code returned.
 step() {
@@ -46,7 +51,7 @@ step() {
       ((elapsed == shown)) || printf '\r%s ... %d s' "$label" "$elapsed" >&2
       shown=$elapsed
     elif ((elapsed >= announced + (announced < 10 ? 2 : 10))); then
-      printf '%s ... %d s\n' "$label" "$elapsed" >&2
+      printf '%s ... %d s%s\n' "$label" "$elapsed" "$(step_detail)" >&2
       announced=$elapsed
     fi
     sleep 0.1
@@ -61,7 +66,7 @@ step() {
     printf '%s: FAILED after %d s (exit code %d), its last lines:\n' "$label" "$elapsed" "$code" >&2
     tail -n "${STEP_LINES:-30}" -- "$step_log" | sed 's/^/    /' >&2
   fi
-  [[ -z ${STEP_KEEP_LOG:-} ]] || cat -- "$step_log" >>"$STEP_KEEP_LOG"
+  [[ -z ${STEP_KEEP:-} ]] || cat -- "$step_log" >"$STEP_KEEP"
   rm -f -- "$step_log"
   step_log=
   return "$code"

@@ -46,7 +46,16 @@ class ArchitectureTest {
             .definedBy("org.flatsnap.fuseview..")
             .whereLayer("daemon")
             .mayOnlyAccessLayers(
-                    "server", "view", "engine", "manager", "hypervisor", "catalog", "model", "linux", "fuseview")
+                    "server",
+                    "view",
+                    "engine",
+                    "manager",
+                    "hypervisor",
+                    "catalog",
+                    "store",
+                    "model",
+                    "linux",
+                    "fuseview")
             .whereLayer("cli")
             .mayOnlyAccessLayers("model")
             .whereLayer("server")

@@ -25,6 +25,8 @@ interface CLibrary extends Library {
 
     int open(String path, int flags, int mode) throws LastErrorException;
 
+    String strerror(int errno);
+
     int close(int descriptor) throws LastErrorException;
 
     int unlink(String path) throws LastErrorException;

@@ -4,6 +4,8 @@ package org.flatsnap.linux;
 public final class Errno {
     /** No such file or directory. */
     public static final int ENOENT = 2;
+    /** No such process. */
+    public static final int ESRCH = 3;
     /** Input or output error. */
     public static final int EIO = 5;
     /** Would block: a lock is held by somebody else. */
@@ -22,6 +24,8 @@ public final class Errno {
     public static final int ENOSPC = 28;
     /** Read-only file system. */
     public static final int EROFS = 30;
+    /** File name too long. */
+    public static final int ENAMETOOLONG = 36;
     /** No such attribute. */
     public static final int ENODATA = 61;
     /** Operation not supported. */
@@ -30,4 +34,9 @@ public final class Errno {
     public static final int EDQUOT = 122;
 
     private Errno() {}
+
+    /** The C library's text for an error number, in the language of the locale: what java.nio puts into its exceptions. */
+    public static String text(int errno) {
+        return CLibrary.C.strerror(errno);
+    }
 }

@@ -57,7 +57,8 @@ public final class OpenFiles {
             return false;
         } catch (DirectoryIteratorException e) {
             // ESRCH: the process ended while it was looked at. Whatever else it may be must not pass for "no".
-            if (e.getCause() instanceof FileSystemException failed && "No such process".equals(failed.getReason())) {
+            if (e.getCause() instanceof FileSystemException failed
+                    && Errno.text(Errno.ESRCH).equals(failed.getReason())) {
                 return false;
             }
             throw e.getCause();
@@ -66,7 +67,11 @@ public final class OpenFiles {
 
     private static boolean leadsTo(Path descriptor, Path wanted) throws IOException {
         try {
-            return Files.readSymbolicLink(descriptor).equals(wanted);
+            Path path = Files.readSymbolicLink(descriptor);
+            // Another mount of the same file system gives another path. Only a file of that name is examined: examining
+            // whatever is open could wait for ever on a dead network file system.
+            return path.equals(wanted)
+                    || wanted.getFileName().equals(path.getFileName()) && Files.isSameFile(descriptor, wanted);
         } catch (NoSuchFileException e) {
             // Closed meanwhile.
             return false;

@@ -53,6 +53,23 @@ class ReflinkTest {
     }
 
     @Test
+    void aCloneLiesWhereItsSourceLiesUntilItIsOverwritten() throws IOException {
+        for (LoopFileSystem fileSystem : List.of(xfs, btrfs)) {
+            Path source = Files.write(fileSystem.root().resolve("mapped.raw"), new byte[1 << 20]);
+            Path clone = fileSystem.root().resolve("mapped.clone");
+            Reflink.cloneFile(source, clone);
+            List<Extents.Range> shared = Extents.of(source);
+            assertThat(shared).isNotEmpty().isEqualTo(Extents.of(clone));
+            assertThat(shared.stream().mapToLong(Extents.Range::length).sum()).isEqualTo(1 << 20);
+
+            Files.write(source, new byte[1 << 20], StandardOpenOption.WRITE);
+            assertThat(Extents.of(source)).doesNotContainAnyElementsOf(shared);
+            assertThat(Extents.of(clone)).isEqualTo(shared);
+        }
+        assertThat(Extents.of(Files.createFile(xfs.root().resolve("empty")))).isEmpty();
+    }
+
+    @Test
     void theFileSystemTellsItsType() throws IOException {
         assertThat(FileSystemStatus.of(xfs.root()).type()).isEqualTo(FileSystemStatus.Type.XFS);
         assertThat(FileSystemStatus.of(btrfs.root()).type()).isEqualTo(FileSystemStatus.Type.BTRFS);

@@ -46,7 +46,7 @@ public record Configuration(
         Duration stopTimeout,
         Duration guardRetention,
         List<Path> stores) {
-    private static final Pattern DURATION = Pattern.compile("([0-9]{1,9})(ms|s|m|h|d)");
+    private static final Pattern DURATION = Pattern.compile("([0-9]{1,5})(ms|s|m|h|d)");
     private static final Set<String> KEYS = new TreeSet<>(Set.of(
             "state-directory",
             "socket",
@@ -105,7 +105,7 @@ public record Configuration(
                     value("view", Path.of("/snapshots"), Reader::path),
                     value("time-zone", ZoneId.systemDefault(), Reader::zone),
                     value("libvirt", "qemu:///system", Reader::notEmpty),
-                    value("freeze-timeout", Duration.ofSeconds(10), Reader::duration),
+                    value("freeze-timeout", Duration.ofSeconds(8), Reader::standstill),
                     value("stop-timeout", Duration.ofSeconds(60), Reader::duration),
                     value("guard-retention", Duration.ofDays(7), Reader::duration),
                     stores());
@@ -195,7 +195,7 @@ public record Configuration(
             Matcher matcher = DURATION.matcher(text);
             if (!matcher.matches() || Long.parseLong(matcher.group(1)) == 0) {
                 throw new IllegalArgumentException(
-                        "a positive number and one of ms, s, m, h, d, such as \"10s\" or \"7d\"");
+                        "a positive number of up to five digits and one of ms, s, m, h, d, such as \"10s\" or \"7d\"");
             }
             long number = Long.parseLong(matcher.group(1));
             return switch (matcher.group(2)) {
@@ -205,6 +205,15 @@ public record Configuration(
                 case "h" -> Duration.ofHours(number);
                 default -> Duration.ofDays(number);
             };
+        }
+
+        /** Longer, and the guest's own watchdogs act; shorter, and no agent answers in time. */
+        private static Duration standstill(String text) {
+            Duration duration = duration(text);
+            if (duration.compareTo(Duration.ofSeconds(1)) < 0 || duration.compareTo(Duration.ofSeconds(60)) > 0) {
+                throw new IllegalArgumentException("between \"1s\" and \"60s\"");
+            }
+            return duration;
         }
 
         private Problem problem(TomlPosition position, String why, String remedy) {

@@ -8,19 +8,23 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
+import java.util.function.Supplier;
 import org.flatsnap.catalog.Catalog;
 import org.flatsnap.engine.Engine;
 import org.flatsnap.engine.Finding;
 import org.flatsnap.engine.Stores;
 import org.flatsnap.fuseview.MountOptions;
 import org.flatsnap.fuseview.MountedTree;
+import org.flatsnap.hypervisor.GuestNotes;
 import org.flatsnap.hypervisor.Libvirt;
 import org.flatsnap.hypervisor.Quiescer;
 import org.flatsnap.linux.Flock;
+import org.flatsnap.linux.Host;
 import org.flatsnap.manager.LibvirtManager;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.Problem.Code;
 import org.flatsnap.server.ApiServer;
+import org.flatsnap.store.KnownStores;
 import org.flatsnap.view.SnapshotTree;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -31,10 +35,10 @@ public final class Daemon implements AutoCloseable {
     private static final Duration LOCK_PATIENCE = Duration.ofSeconds(60);
 
     private final Deque<AutoCloseable> parts = new ArrayDeque<>();
-    private Finding view;
+    private Supplier<Finding> view;
 
     private Daemon(Path mountPoint) {
-        this.view = new Finding(Finding.Level.FAILURE, "view", "not mounted at " + mountPoint, "Restart flatsnapd");
+        this.view = () -> failed(mountPoint, "it has not been tried yet");
     }
 
     /**
@@ -59,18 +63,21 @@ public final class Daemon implements AutoCloseable {
         Files.createDirectories(state);
         own(lock(state));
         Clock clock = Clock.system(configuration.zone());
-        Libvirt libvirt = own(new Libvirt(configuration.libvirt()));
+        Libvirt libvirt = new Libvirt(configuration.libvirt());
         LibvirtManager manager = new LibvirtManager(libvirt, configuration.libvirt());
         Catalog catalog = own(Catalog.open(state.resolve("catalog.db")));
-        Quiescer quiescer = new Quiescer(libvirt, state.resolve("standing-still"), configuration.freezeTimeout());
-        Stores stores = new Stores(configuration.stores(), LOCK_PATIENCE);
+        GuestNotes notes = new GuestNotes(state.resolve("guests"));
+        Quiescer quiescer = new Quiescer(libvirt, notes, configuration.freezeTimeout());
+        Stores stores =
+                new Stores(configuration.stores(), KnownStores.read(state.resolve("stores.json")), LOCK_PATIENCE);
         Engine engine = own(new Engine(
                 stores,
                 manager,
                 catalog,
                 quiescer,
+                notes,
                 clock,
-                new Engine.Settings(configuration.guardRetention(), configuration.stopTimeout())));
+                new Engine.Settings(Host.name(), configuration.guardRetention(), configuration.stopTimeout())));
         engine.start();
         mount(configuration.view(), new SnapshotTree(catalog, engine, configuration.zone()));
         ApiServer server =
@@ -100,20 +107,27 @@ public final class Daemon implements AutoCloseable {
             LOG.debug("cannot make {}", mountPoint, e);
         }
         try {
-            own(MountedTree.mount(mountPoint, tree, MountOptions.named("flatsnap")));
-            view = Finding.ok("view", "mounted at " + mountPoint);
+            MountedTree mounted = own(MountedTree.mount(mountPoint, tree, MountOptions.named("flatsnap")));
+            view = () -> mounted.isMounted()
+                    ? Finding.ok("view", "mounted at " + mountPoint)
+                    : failed(mountPoint, "somebody unmounted it");
         } catch (IOException e) {
             LOG.error("snapshots cannot be shown at {}: {}", mountPoint, e.getMessage());
-            view = new Finding(
-                    Finding.Level.FAILURE,
-                    "view",
-                    "not mounted at " + mountPoint + ": " + e.getMessage(),
-                    "Mend that and restart flatsnapd");
+            Finding finding = failed(mountPoint, e.getMessage());
+            view = () -> finding;
         }
     }
 
+    private static Finding failed(Path mountPoint, String why) {
+        return new Finding(
+                Finding.Level.FAILURE,
+                "view",
+                "not mounted at " + mountPoint + ": " + why,
+                "Mend that and restart flatsnapd");
+    }
+
     private List<Finding> findings() {
-        return List.of(view);
+        return List.of(view.get());
     }
 
     /** Ends the parts in reverse order; one that fails does not keep the others from ending. */

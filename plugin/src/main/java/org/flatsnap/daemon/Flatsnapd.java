@@ -37,14 +37,17 @@ public final class Flatsnapd implements Callable<Integer> {
     }
 
     @Override
-    public Integer call() throws IOException, InterruptedException {
+    public Integer call() throws InterruptedException {
         try {
             requireUtf8();
             run(Configuration.read(config));
             return 0;
         } catch (Problem e) {
             LOG.error("flatsnapd cannot start: {}", e.getMessage());
-            return 1;
+            return e.code() == Problem.Code.INVALID ? CommandLine.ExitCode.USAGE : CommandLine.ExitCode.SOFTWARE;
+        } catch (IOException e) {
+            LOG.error("flatsnapd cannot start: {}. Check the paths in {}.", e.getMessage(), config);
+            return CommandLine.ExitCode.SOFTWARE;
         }
     }
 

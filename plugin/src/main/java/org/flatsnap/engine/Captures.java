@@ -2,6 +2,7 @@ package org.flatsnap.engine;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -18,7 +19,9 @@ import org.flatsnap.store.Store;
 
 /** The captures of one snapshot on all stores that take part, as one. The first store is home and is published last. */
 final class Captures implements Capture {
-    private final List<Capture> parts = new ArrayList<>();
+    private record Part(Store store, Capture capture) {}
+
+    private final List<Part> parts = new ArrayList<>();
     private final StoreId home;
 
     private Captures(StoreId home) {
@@ -29,7 +32,8 @@ final class Captures implements Capture {
         Captures captures = new Captures(plan.storeIds().get(0));
         try {
             for (Map.Entry<Store, List<DiskSource>> part : plan.byStore().entrySet()) {
-                captures.parts.add(part.getKey().capture(operation, vm, id, part.getValue()));
+                Store store = part.getKey();
+                captures.parts.add(new Part(store, store.capture(operation, vm, id, part.getValue())));
             }
         } catch (Problem e) {
             captures.close();
@@ -44,37 +48,60 @@ final class Captures implements Capture {
 
     @Override
     public void save(String fileName, String content) {
-        parts.get(0).save(fileName, content);
+        parts.get(0).capture().save(fileName, content);
     }
 
     @Override
     public void saveCopy(String fileName, Path source) {
-        parts.get(0).saveCopy(fileName, source);
+        parts.get(0).capture().saveCopy(fileName, source);
     }
 
     @Override
     public List<DiskImage> cloneDisks() {
-        return parts.stream().flatMap(part -> part.cloneDisks().stream()).toList();
+        return parts.stream()
+                .flatMap(part -> part.capture().cloneDisks().stream())
+                .toList();
     }
 
     @Override
     public void sync() {
-        parts.forEach(Capture::sync);
+        parts.forEach(part -> part.capture().sync());
     }
 
     @Override
     public void publish(Snapshot snapshot) {
-        for (int i = parts.size() - 1; i >= 0; i--) {
-            parts.get(i).publish(snapshot);
+        List<Part> homeLast = new ArrayList<>(parts);
+        Collections.reverse(homeLast);
+        List<Store> published = new ArrayList<>();
+        try {
+            for (Part part : homeLast) {
+                part.capture().publish(snapshot);
+                published.add(part.store());
+            }
+        } catch (Problem e) {
+            for (Store store : published) {
+                withdraw(store, snapshot, e);
+            }
+            throw e;
+        }
+    }
+
+    /** Parts without their home are invisible; what cannot be withdrawn now, recovery removes. */
+    private static void withdraw(Store store, Snapshot snapshot, Problem because) {
+        try {
+            store.unpublish(snapshot.vm(), snapshot.id());
+            store.free(snapshot.vm(), snapshot.id());
+        } catch (Problem e) {
+            because.addSuppressed(e);
         }
     }
 
     @Override
     public void close() {
         Optional<Problem> failure = Optional.empty();
-        for (Capture part : parts) {
+        for (Part part : parts) {
             try {
-                part.close();
+                part.capture().close();
             } catch (Problem e) {
                 failure = Optional.of(e);
             }

@@ -1,5 +1,6 @@
 package org.flatsnap.engine;
 
+import java.util.List;
 import java.util.function.UnaryOperator;
 import org.flatsnap.catalog.Catalog;
 import org.flatsnap.model.Labels;
@@ -10,9 +11,13 @@ import org.flatsnap.model.StoreId;
 import org.flatsnap.model.VmId;
 import org.flatsnap.store.Store;
 import org.flatsnap.store.VmLock;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Deletes snapshots, in any order, and changes their labels: first on storage, which is the truth, then in the catalog. */
 final class ChangeSnapshot {
+    private static final Logger LOG = LoggerFactory.getLogger(ChangeSnapshot.class);
+
     private final References references;
     private final Stores stores;
     private final Catalog catalog;
@@ -36,18 +41,30 @@ final class ChangeSnapshot {
                         "Lift the hold first: flatsnap release " + vm + " " + present.name());
             }
             progress.step("freeing snapshot " + present.name());
-            // The home store first: with its copy the snapshot is gone, what remains elsewhere is cleared by recovery.
-            for (StoreId store : present.stores()) {
-                stores.require(store).delete(present.vm(), present.id());
-            }
-            catalog.remove(present.id());
+            remove(present);
             return present;
+        }
+    }
+
+    /** Makes it invisible everywhere at once, then frees its room. The caller holds the VM's lock. */
+    void remove(Snapshot snapshot) {
+        // The home store first: with its copy the snapshot is gone, what remains elsewhere recovery removes.
+        for (StoreId store : snapshot.stores()) {
+            stores.require(store).unpublish(snapshot.vm(), snapshot.id());
+        }
+        catalog.remove(snapshot.id());
+        for (StoreId store : snapshot.stores()) {
+            try {
+                stores.require(store).free(snapshot.vm(), snapshot.id());
+            } catch (Problem e) {
+                LOG.warn("{}; it is tried again at the next start", e.getMessage());
+            }
         }
     }
 
     Snapshot relabel(String vm, String snapshot, UnaryOperator<Labels> change) {
         Snapshot named = named(vm, snapshot);
-        try (VmLock lock = stores.lock(named.vm(), java.util.List.of(named.home()))) {
+        try (VmLock lock = stores.lock(named.vm(), List.of(named.home()))) {
             Snapshot present = present(named);
             Snapshot changed = present.with(change.apply(present.labels()));
             stores.require(present.home()).replace(changed);

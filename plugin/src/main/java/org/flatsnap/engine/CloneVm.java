@@ -35,6 +35,9 @@ import org.flatsnap.store.VmLock;
  * whether new files belong to a VM.
  */
 final class CloneVm {
+    /** NAME_MAX, linux/limits.h. */
+    private static final int MAX_NAME_BYTES = 255;
+
     private final References references;
     private final Stores stores;
     private final Manager manager;
@@ -75,10 +78,29 @@ final class CloneVm {
             progress.step("defining VM " + name);
             manager.define(definition.definition());
             made.forEach(CloneOut::keep);
+        } catch (Problem e) {
+            settle(id, made, firmware, e);
+            throw e;
         } finally {
             made.forEach(CloneOut::close);
         }
         return result(manager.find(id).orElseThrow(() -> vanished(name)), definition.warnings());
+    }
+
+    /** A connection that broke says nothing about whether the VM was defined, and the disks of a VM must not be taken away. */
+    private void settle(VmId id, List<CloneOut> made, Optional<Path> firmware, Problem failure) {
+        try {
+            if (manager.find(id).isPresent()) {
+                made.forEach(CloneOut::keep);
+            } else if (firmware.isPresent()) {
+                Files.deleteIfExists(firmware.get());
+            }
+        } catch (Problem e) {
+            failure.addSuppressed(e);
+            made.forEach(CloneOut::leaveToRecovery);
+        } catch (IOException e) {
+            failure.addSuppressed(e);
+        }
     }
 
     private static Problem vanished(VmName name) {
@@ -112,6 +134,13 @@ final class CloneVm {
         Map<DiskName, Path> files = new LinkedHashMap<>();
         for (DiskImage image : from.disks()) {
             Path file = Path.of(image.source()).resolveSibling(name + "-" + image.disk() + ".raw");
+            if (file.getFileName().toString().getBytes(StandardCharsets.UTF_8).length > MAX_NAME_BYTES) {
+                throw new Problem(
+                        Code.INVALID,
+                        "cannot make VM " + name,
+                        "its disks would have names longer than " + MAX_NAME_BYTES + " bytes",
+                        "Choose a shorter name");
+            }
             if (Files.exists(file)) {
                 throw new Problem(
                         Code.EXISTS,

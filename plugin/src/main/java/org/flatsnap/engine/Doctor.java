@@ -22,6 +22,8 @@ final class Doctor {
     /** Where libvirt looks for hooks of the QEMU driver, see "Hooks for specific system management" in its documentation. */
     private static final Path HOOK = Path.of("/etc/libvirt/hooks/qemu.d/flatsnap");
 
+    private static final Path XMLLINT = Path.of("/usr/bin/xmllint");
+
     private static final double NEARLY_FULL = 0.1;
 
     private final Stores stores;
@@ -45,14 +47,14 @@ final class Doctor {
         } catch (Problem e) {
             findings.add(failure("manager", e));
         }
-        findings.add(
-                Files.isExecutable(HOOK)
-                        ? Finding.ok("start interlock", HOOK + " is installed")
-                        : new Finding(
-                                Level.WARNING,
-                                "start interlock",
-                                HOOK + " is missing: a VM could be started in the middle of a rollback",
-                                "Install it from packaging/libvirt/qemu-hook and restart libvirtd"));
+        findings.add(interlock());
+        if (!System.getProperty("user.name").equals("root")) {
+            findings.add(new Finding(
+                    Level.FAILURE,
+                    "permissions",
+                    "flatsnapd runs as " + System.getProperty("user.name"),
+                    "Run it as root: it reads disks, keeps their owners and mounts the view"));
+        }
         for (VmId vm : quiescer.unconfirmed()) {
             findings.add(new Finding(
                     Level.FAILURE,
@@ -61,6 +63,25 @@ final class Doctor {
                     "Restart qemu-guest-agent in the guest; if that cannot be reached, reset the VM"));
         }
         return findings;
+    }
+
+    private static Finding interlock() {
+        String subject = "start interlock";
+        if (!Files.isExecutable(HOOK)) {
+            return new Finding(
+                    Level.WARNING,
+                    subject,
+                    HOOK + " is missing: a VM could be started in the middle of a rollback",
+                    "Install it from packaging/libvirt/qemu-hook and restart libvirtd");
+        }
+        if (!Files.isExecutable(XMLLINT)) {
+            return new Finding(
+                    Level.WARNING,
+                    subject,
+                    HOOK + " cannot read definitions without " + XMLLINT,
+                    "Install the package libxml2-utils");
+        }
+        return Finding.ok(subject, HOOK + " is installed");
     }
 
     private void examineStores(List<Finding> findings) {
@@ -78,7 +99,7 @@ final class Doctor {
             String subject = "store " + store.root();
             try {
                 findings.add(examine(subject, store));
-                store.intents()
+                store.intents(problem -> findings.add(failure(subject, problem)))
                         .forEach(intent -> findings.add(new Finding(
                                 Level.WARNING,
                                 subject,

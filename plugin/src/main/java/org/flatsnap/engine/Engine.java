@@ -1,6 +1,5 @@
 package org.flatsnap.engine;
 
-import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
@@ -13,9 +12,12 @@ import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import org.flatsnap.catalog.Catalog;
 import org.flatsnap.catalog.VmEntry;
+import org.flatsnap.hypervisor.GuestNotes;
 import org.flatsnap.hypervisor.Quiescer;
 import org.flatsnap.manager.Manager;
 import org.flatsnap.model.Disk;
+import org.flatsnap.model.DiskImage;
+import org.flatsnap.model.DiskName;
 import org.flatsnap.model.Labels;
 import org.flatsnap.model.OperationId;
 import org.flatsnap.model.Snapshot;
@@ -46,6 +48,7 @@ public final class Engine implements AutoCloseable {
     private final RollBack rolling;
     private final CloneVm cloning;
     private final ChangeSnapshot changing;
+    private final MeasureSpace measuring;
     private final Recovery recovery;
     private final ExpireGuards expiring;
     private final Doctor doctor;
@@ -53,13 +56,21 @@ public final class Engine implements AutoCloseable {
             Executors.newSingleThreadScheduledExecutor(task -> new Thread(task, "flatsnap-housekeeping"));
 
     /**
+     * @param node this host's name
      * @param guardRetention how long the snapshot taken before a rollback stays
      * @param stopPatience how long a guest may take to shut down before its power is cut
      */
-    public record Settings(Duration guardRetention, Duration stopPatience) {}
+    public record Settings(String node, Duration guardRetention, Duration stopPatience) {}
 
     /** Nothing runs before {@link #start}. */
-    public Engine(Stores stores, Manager manager, Catalog catalog, Quiescer quiescer, Clock clock, Settings settings) {
+    public Engine(
+            Stores stores,
+            Manager manager,
+            Catalog catalog,
+            Quiescer quiescer,
+            GuestNotes notes,
+            Clock clock,
+            Settings settings) {
         this.stores = stores;
         this.manager = manager;
         this.catalog = catalog;
@@ -67,17 +78,20 @@ public final class Engine implements AutoCloseable {
         this.references = new References(manager, catalog);
         this.operations = new Operations(catalog, clock);
         this.taking = new TakeSnapshot(references, stores, catalog, quiescer, clock);
-        FinishRollback finishing = new FinishRollback(stores, manager, catalog, clock);
-        this.rolling = new RollBack(references, stores, manager, taking, finishing, clock, settings);
-        this.cloning = new CloneVm(references, stores, manager, finishing);
         this.changing = new ChangeSnapshot(references, stores, catalog);
-        this.recovery = new Recovery(stores, manager, catalog, finishing, operations);
+        FinishRollback finishing = new FinishRollback(stores, manager, catalog, notes, clock, settings.node());
+        GuardSnapshot guarding = new GuardSnapshot(stores, taking, clock, settings.guardRetention());
+        this.rolling = new RollBack(
+                references, stores, manager, guarding, finishing, changing, notes, settings.stopPatience());
+        this.cloning = new CloneVm(references, stores, manager, finishing);
+        this.measuring = new MeasureSpace(references, stores, catalog);
+        this.recovery = new Recovery(stores, manager, catalog, finishing, operations, guarding, notes);
         this.expiring = new ExpireGuards(catalog, changing, clock);
         this.doctor = new Doctor(stores, manager, quiescer);
     }
 
     /** Undoes and finishes what an earlier daemon left, fills the catalog if need be, and begins to keep house. */
-    public void start() throws IOException {
+    public void start() {
         quiescer.recover();
         recovery.start();
         every(HOUSEKEEPING, recovery::again);
@@ -167,6 +181,15 @@ public final class Engine implements AutoCloseable {
         return references.snapshot(references.vmId(vm), snapshot);
     }
 
+    /**
+     * What deleting snapshots of a VM would free. May take seconds.
+     *
+     * @param snapshots names or ids; empty for all of the VM
+     */
+    public SpaceReport space(String vm, List<String> snapshots) {
+        return measuring.measure(vm, snapshots);
+    }
+
     /** The identity of a VM by name or id; of one that has snapshots also while the manager is away. */
     public VmId identify(String vm) {
         return references.vmId(vm);
@@ -207,8 +230,8 @@ public final class Engine implements AutoCloseable {
     }
 
     /** The file of one image, readable, never to be written. */
-    public Path image(Snapshot snapshot, org.flatsnap.model.DiskName disk) {
-        var image = snapshot.disk(disk).orElseThrow();
+    public Path image(Snapshot snapshot, DiskName disk) {
+        DiskImage image = snapshot.disk(disk).orElseThrow();
         return stores.require(image.store()).image(snapshot.vm(), snapshot.id(), disk);
     }
 

@@ -2,7 +2,6 @@ package org.flatsnap.engine;
 
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Clock;
@@ -10,8 +9,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.flatsnap.catalog.Catalog;
+import org.flatsnap.hypervisor.GuestNotes;
+import org.flatsnap.hypervisor.GuestNotes.Kind;
 import org.flatsnap.linux.Durability;
 import org.flatsnap.linux.FileIdentity;
+import org.flatsnap.linux.FileStatus;
+import org.flatsnap.linux.OpenFiles;
 import org.flatsnap.manager.Manager;
 import org.flatsnap.model.OperationId;
 import org.flatsnap.model.Problem;
@@ -19,6 +22,7 @@ import org.flatsnap.model.Problem.Code;
 import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.StoreId;
 import org.flatsnap.model.Vm;
+import org.flatsnap.store.FileStamp;
 import org.flatsnap.store.Intent;
 
 /**
@@ -29,13 +33,22 @@ final class FinishRollback {
     private final Stores stores;
     private final Manager manager;
     private final Catalog catalog;
+    private final GuestNotes notes;
     private final Clock clock;
+    private final String node;
 
-    FinishRollback(Stores stores, Manager manager, Catalog catalog, Clock clock) {
+    FinishRollback(Stores stores, Manager manager, Catalog catalog, GuestNotes notes, Clock clock, String node) {
         this.stores = stores;
         this.manager = manager;
         this.catalog = catalog;
+        this.notes = notes;
         this.clock = clock;
+        this.node = node;
+    }
+
+    /** This host, which stands in the intents it decides. */
+    String node() {
+        return node;
     }
 
     /** Makes it stand on all its stores; on the primary last, whose copy decides. */
@@ -60,9 +73,16 @@ final class FinishRollback {
         intent.definition().ifPresent(definition -> {
             progress.step("restoring the definition");
             Optional<Vm> vm = manager.find(intent.vm());
-            vm.ifPresentOrElse(
-                    present -> manager.restoreDefinition(present, definition),
-                    () -> warnings.add("the VM is not defined any more, so its definition was not restored"));
+            if (vm.isEmpty()) {
+                warnings.add("the VM is not defined any more, so its definition was not restored");
+                return;
+            }
+            try {
+                manager.restoreDefinition(vm.get(), definition);
+            } catch (Problem e) {
+                // The manager answers and does not want it, after an upgrade for one: no retry would help.
+                warnings.add("the definition was not restored: " + e.why());
+            }
         });
         Operations.record(catalog, intent.operation(), result(intent, intent.start(), warnings), clock.instant());
         lift(intent);
@@ -72,9 +92,10 @@ final class FinishRollback {
         progress.step("starting the VM again");
         try {
             manager.start(intent.vm());
+            notes.end(intent.vm(), Kind.STOP);
             return result(intent, true, warnings);
         } catch (Problem e) {
-            warnings.add(e.getMessage());
+            warnings.add("the VM is off: " + e.getMessage());
             return result(intent, false, warnings);
         }
     }
@@ -91,15 +112,80 @@ final class FinishRollback {
         }
     }
 
-    /** Takes back an intent of which nothing has been done: the primary's copy first, which decides. */
-    void takeBack(Intent intent, Problem because) {
+    /**
+     * Takes back an intent of which nothing has been done: the primary's copy first, which decides.
+     *
+     * @return false if it still stands somewhere, so that what is staged has to stay
+     */
+    boolean takenBack(Intent intent, Problem because) {
         try {
             intent.stores().forEach(id -> stores.require(id).lift(intent));
             if (intent.firmware().isPresent()) {
                 Files.deleteIfExists(Path.of(intent.firmware().get().staged()));
             }
+            return true;
         } catch (Problem | IOException e) {
             because.addSuppressed(e);
+            return false;
+        }
+    }
+
+    /** Memory that was saved would be continued on other disks, which destroys the guest's file systems. */
+    static void refuseSavedMemory(Vm vm) {
+        if (vm.savedMemory()) {
+            throw new Problem(
+                    Code.REFUSED,
+                    "cannot roll back VM " + vm,
+                    "its memory is saved and would be continued on other disks, which destroys the guest's file systems",
+                    "Start it and shut it down, or drop the memory with 'virsh managedsave-remove " + vm + "'");
+        }
+    }
+
+    /** What the manager says is asked first, this asks the kernel: a rename under a writer leaves it a file without a name. */
+    void refuseInUse(String vm, Intent intent) {
+        for (Intent.Swap swap : intent.swaps()) {
+            try {
+                List<Long> writers = OpenFiles.writers(Path.of(swap.live()));
+                if (!writers.isEmpty()) {
+                    throw new Problem(
+                            Code.REFUSED,
+                            "cannot roll back VM " + vm,
+                            "process " + writers.get(0) + " has " + swap.live() + " open for writing",
+                            "End it first (ps " + writers.get(0) + " shows what it is)");
+                }
+            } catch (IOException e) {
+                throw failure("cannot tell who uses " + swap.live(), e);
+            }
+        }
+    }
+
+    /** The disks that are not what the guard holds, and not swapped yet either. */
+    List<Intent.Swap> changed(Intent intent) {
+        return intent.swaps().stream()
+                .filter(swap -> {
+                    Optional<FileStamp> present = stamp(Path.of(swap.live()));
+                    boolean swapped = present.filter(stamp -> stamp.inode() == swap.inode())
+                            .isPresent();
+                    return !swapped && !present.equals(swap.guarded());
+                })
+                .toList();
+    }
+
+    void refuseChanged(String vm, Intent intent) {
+        for (Intent.Swap swap : changed(intent)) {
+            throw new Problem(
+                    Code.REFUSED,
+                    "cannot roll back VM " + vm,
+                    swap.live() + " was changed after the guard snapshot had been taken",
+                    "Find out who writes to it while the VM is off, and try again");
+        }
+    }
+
+    static Optional<FileStamp> stamp(Path file) {
+        try {
+            return FileStamp.of(file);
+        } catch (IOException e) {
+            throw failure("cannot examine " + file, e);
         }
     }
 
@@ -124,23 +210,22 @@ final class FinishRollback {
                     FileIdentity.copy(live, staged);
                 }
                 Durability.sync(staged);
+                Durability.sync(staged.getParent());
+                return new Intent.FileSwap(
+                        staged.toString(), FileStatus.of(staged).inode(), file);
             } catch (IOException e) {
                 throw failure("cannot stage the NVRAM " + file, e);
             }
-            return new Intent.FileSwap(staged.toString(), file);
         });
     }
 
     private static void swapFirmware(Intent.FileSwap firmware) {
         Path live = Path.of(firmware.live());
         try {
-            try {
+            if (FileStamp.of(live)
+                    .filter(stamp -> stamp.inode() == firmware.inode())
+                    .isEmpty()) {
                 Files.move(Path.of(firmware.staged()), live, StandardCopyOption.ATOMIC_MOVE);
-            } catch (NoSuchFileException e) {
-                if (!Files.exists(live)) {
-                    throw e;
-                }
-                // Done before a restart.
             }
             Durability.sync(live.getParent());
         } catch (IOException e) {

@@ -42,18 +42,23 @@ public final class Operations {
 
     private static final class Running {
         private final CompletableFuture<Object> result = new CompletableFuture<>();
+        private final Class<?> type;
         private volatile Status status;
 
-        Running(Status status) {
+        Running(Class<?> type, Status status) {
+            this.type = type;
             this.status = status;
         }
     }
 
     /** Runs {@code work}, or gives the result that the same operation had or is about to have. */
     <T> T run(OperationId id, String what, Class<T> type, Function<Progress, T> work) {
-        Running own = new Running(new Status(id, what, "starting", clock.instant()));
+        Running own = new Running(type, new Status(id, what, "starting", clock.instant()));
         Running first = running.putIfAbsent(id, own);
         if (first != null) {
+            if (!first.type.equals(type)) {
+                throw otherRequest(id);
+            }
             return type.cast(await(first));
         }
         try {
@@ -90,14 +95,18 @@ public final class Operations {
         return catalog.operationResult(id).map(text -> {
             JsonObject envelope = JsonParser.parseString(text).getAsJsonObject();
             if (!envelope.get("type").getAsString().equals(type.getSimpleName())) {
-                throw new Problem(
-                        Problem.Code.INVALID,
-                        "cannot use the operation id " + id,
-                        "it belongs to another request",
-                        "Make a new one for each request");
+                throw otherRequest(id);
             }
             return Json.COMPACT.fromJson(envelope.get("result"), type);
         });
+    }
+
+    private static Problem otherRequest(OperationId id) {
+        return new Problem(
+                Problem.Code.INVALID,
+                "cannot use the operation id " + id,
+                "it belongs to another request",
+                "Make a new one for each request");
     }
 
     static void record(Catalog catalog, OperationId id, Object result, Instant at) {

@@ -3,23 +3,23 @@ package org.flatsnap.engine;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Clock;
+import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
-import org.flatsnap.engine.TakeSnapshot.Order;
-import org.flatsnap.linux.OpenFiles;
+import java.util.stream.Stream;
+import org.flatsnap.engine.GuardSnapshot.Replaced;
+import org.flatsnap.hypervisor.GuestNotes;
+import org.flatsnap.hypervisor.GuestNotes.Kind;
 import org.flatsnap.manager.Manager;
-import org.flatsnap.model.Consistency;
 import org.flatsnap.model.Disk;
 import org.flatsnap.model.DiskImage;
 import org.flatsnap.model.DiskName;
-import org.flatsnap.model.Labels;
 import org.flatsnap.model.OperationId;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.Problem.Code;
@@ -28,7 +28,7 @@ import org.flatsnap.model.SnapshotId;
 import org.flatsnap.model.StoreId;
 import org.flatsnap.model.Vm;
 import org.flatsnap.model.VmState;
-import org.flatsnap.store.DiskSource;
+import org.flatsnap.store.FileStamp;
 import org.flatsnap.store.Intent;
 import org.flatsnap.store.Staged;
 import org.flatsnap.store.Store;
@@ -51,26 +51,29 @@ final class RollBack {
     private final References references;
     private final Stores stores;
     private final Manager manager;
-    private final TakeSnapshot taking;
+    private final GuardSnapshot guarding;
     private final FinishRollback finishing;
-    private final Clock clock;
-    private final Engine.Settings settings;
+    private final ChangeSnapshot changing;
+    private final GuestNotes notes;
+    private final Duration stopPatience;
 
     RollBack(
             References references,
             Stores stores,
             Manager manager,
-            TakeSnapshot taking,
+            GuardSnapshot guarding,
             FinishRollback finishing,
-            Clock clock,
-            Engine.Settings settings) {
+            ChangeSnapshot changing,
+            GuestNotes notes,
+            Duration stopPatience) {
         this.references = references;
         this.stores = stores;
         this.manager = manager;
-        this.taking = taking;
+        this.guarding = guarding;
         this.finishing = finishing;
-        this.clock = clock;
-        this.settings = settings;
+        this.changing = changing;
+        this.notes = notes;
+        this.stopPatience = stopPatience;
     }
 
     RollbackResult rollBack(RollbackRequest request, Progress progress) {
@@ -134,60 +137,87 @@ final class RollBack {
     private RollbackResult to(Plan plan, Vm found, Progress progress) {
         refuse(plan, found);
         boolean ran = found.state() != VmState.OFF;
-        if (ran) {
-            progress.step("stopping VM " + found);
-            manager.stop(found.id(), settings.stopPatience());
-        }
         Intent intent;
         try {
+            if (ran) {
+                progress.step("stopping VM " + found);
+                notes.begin(found.id(), Kind.STOP);
+                manager.stop(found.id(), stopPatience);
+            }
             intent = decideLocked(plan, found, ran, progress);
         } catch (Problem e) {
-            if (ran) {
-                startAgain(found, e);
-            }
-            throw e;
+            throw ran ? startAgain(found, e) : e;
         }
         return finishing.conclude(intent, progress);
     }
 
-    /** A VM that was stopped for a rollback of which nothing was done must not stay off; the hook refuses it if an intent stands. */
-    private void startAgain(Vm vm, Problem failure) {
+    /** A VM that was stopped for a rollback of which nothing was done must not stay off. While an intent stands, it is recovery's. */
+    private Problem startAgain(Vm vm, Problem failure) {
         try {
-            if (stores.open().stream()
-                    .flatMap(store -> store.intents().stream())
-                    .noneMatch(intent -> intent.vm().equals(vm.id()))) {
+            for (Store store : stores.open()) {
+                if (store.intent(vm.id()).isPresent()) {
+                    return failure;
+                }
+            }
+            if (references.again(vm).state() == VmState.OFF) {
                 manager.start(vm.id());
             }
+            notes.end(vm.id(), Kind.STOP);
+            return failure;
         } catch (Problem e) {
             failure.addSuppressed(e);
+            return new Problem(
+                    failure.code(),
+                    failure.what(),
+                    failure.why() + "; and the VM is off now, because it could not be started again (" + e.why() + ")",
+                    failure.remedy() + "; then start the VM",
+                    failure);
         }
     }
 
     private Intent decideLocked(Plan plan, Vm found, boolean ran, Progress progress) {
-        try (VmLock lock = stores.lock(found.id(), plan.stores())) {
+        try (VmLock lock = stores.lock(found, plan.stores())) {
             Vm vm = references.again(found);
             stores.refuseIntent(vm, plan.stores());
-            refuseRunning(vm, "it was started again just now");
+            requireOff(vm, "it was started again just now");
             progress.step("taking a guard snapshot of the present state");
+            Map<DiskName, FileStamp> guarded = stamps(plan);
             Optional<Snapshot> guard = guard(plan, vm, progress);
             progress.step("staging " + plan.images().size() + (plan.images().size() == 1 ? " disk" : " disks"));
-            Intent intent = decide(plan, vm, guard.map(Snapshot::id), ran);
+            Intent intent;
+            try {
+                intent = decide(plan, vm, guard.map(Snapshot::id), guarded, ran);
+            } catch (Problem e) {
+                guard.ifPresent(unused -> withdraw(unused, e));
+                throw e;
+            }
             progress.step("putting the disks in place");
             finishing.swap(intent);
             return intent;
         }
     }
 
-    private void refuse(Plan plan, Vm vm) {
-        if (vm.state() != VmState.OFF && !plan.stop()) {
-            refuseRunning(vm, "it is " + vm.state());
+    /** The guard of a rollback that was not done: an undo must not find it. */
+    private void withdraw(Snapshot guard, Problem because) {
+        try {
+            if (stores.require(guard.home()).intent(guard.vm()).isEmpty()) {
+                changing.remove(guard);
+            }
+        } catch (Problem e) {
+            because.addSuppressed(e);
         }
-        if (vm.savedMemory()) {
+    }
+
+    private void refuse(Plan plan, Vm vm) {
+        if (!plan.stop()) {
+            requireOff(vm, "it is " + vm.state());
+        }
+        if (!vm.persistent()) {
             throw new Problem(
-                    Code.REFUSED,
+                    Code.UNSUPPORTED,
                     "cannot roll back VM " + vm,
-                    "its memory is saved and would be continued on other disks, which destroys the guest's file systems",
-                    "Start it and shut it down, or drop the memory with 'virsh managedsave-remove " + vm + "'");
+                    "it is transient: stopped, it would be gone",
+                    "Make it persistent first: virsh dumpxml " + vm + " > vm.xml; virsh define vm.xml");
         }
         Set<Path> targets = new HashSet<>();
         for (DiskImage image : plan.images()) {
@@ -200,7 +230,16 @@ final class RollBack {
                         "its place " + live + " cannot be reached by a rename within the store " + store.root(),
                         "Mount the store where it was, or clone the snapshot to a new VM");
             }
+            if (plan.partial()) {
+                refuseMoved(vm, image);
+            }
             targets.add(live);
+        }
+        if (!plan.partial()) {
+            plan.target().firmware().map(Path::of).ifPresent(file -> {
+                refuseForeignFirmware(vm, file);
+                targets.add(file);
+            });
         }
         for (Vm other : manager.vms()) {
             if (!other.id().equals(vm.id())) {
@@ -209,16 +248,42 @@ final class RollBack {
         }
     }
 
-    private static void refuseShared(Vm vm, Vm other, Set<Path> targets) {
-        for (Disk disk : other.disks()) {
-            if (disk.kind() == Disk.Kind.FILE && targets.contains(resolved(disk.source()))) {
-                throw new Problem(
-                        Code.REFUSED,
-                        "cannot roll back VM " + vm,
-                        "VM " + other + " uses " + disk.source() + " too",
-                        "Detach it there, roll back other disks with --disk, or clone the snapshot to a new VM");
-            }
+    private static void refuseMoved(Vm vm, DiskImage image) {
+        boolean there = vm.disks().stream()
+                .anyMatch(disk -> disk.name().equals(image.disk())
+                        && resolved(disk.source()).equals(Path.of(image.source())));
+        if (!there) {
+            throw new Problem(
+                    Code.REFUSED,
+                    "cannot roll back disk " + image.disk() + " of VM " + vm,
+                    "the VM does not use " + image.source() + " as that disk any more",
+                    "Roll back all disks, which restores the definition too, or clone the snapshot to a new VM");
         }
+    }
+
+    private static void refuseForeignFirmware(Vm vm, Path file) {
+        if (Files.exists(file) && !vm.firmware().map(Path::of).equals(Optional.of(file))) {
+            throw new Problem(
+                    Code.REFUSED,
+                    "cannot roll back VM " + vm,
+                    "its NVRAM was " + file + " then, and that file is not its own any more",
+                    "Move that file away, or roll back the disks alone with --disk");
+        }
+    }
+
+    private static void refuseShared(Vm vm, Vm other, Set<Path> targets) {
+        Stream<String> files = Stream.concat(
+                other.disks().stream()
+                        .filter(disk -> disk.kind() == Disk.Kind.FILE)
+                        .map(Disk::source),
+                other.firmware().stream());
+        files.filter(file -> targets.contains(resolved(file))).findFirst().ifPresent(file -> {
+            throw new Problem(
+                    Code.REFUSED,
+                    "cannot roll back VM " + vm,
+                    "VM " + other + " uses " + file + " too",
+                    "Detach it there, roll back other disks with --disk, or clone the snapshot to a new VM");
+        });
     }
 
     private static Path resolved(String source) {
@@ -231,7 +296,7 @@ final class RollBack {
         }
     }
 
-    private static void refuseRunning(Vm vm, String why) {
+    private static void requireOff(Vm vm, String why) {
         if (vm.state() != VmState.OFF) {
             throw new Problem(
                     Code.REFUSED,
@@ -239,92 +304,63 @@ final class RollBack {
                     why,
                     "Shut it down, or let flatsnap stop and restart it with --stop");
         }
+        FinishRollback.refuseSavedMemory(vm);
+    }
+
+    private static Map<DiskName, FileStamp> stamps(Plan plan) {
+        Map<DiskName, FileStamp> stamps = new HashMap<>();
+        for (DiskImage image : plan.images()) {
+            FinishRollback.stamp(Path.of(image.source())).ifPresent(stamp -> stamps.put(image.disk(), stamp));
+        }
+        return stamps;
     }
 
     private Optional<Snapshot> guard(Plan plan, Vm vm, Progress progress) {
-        Map<Store, List<DiskSource>> replaced = new LinkedHashMap<>();
-        for (DiskImage image : plan.images()) {
-            Path live = Path.of(image.source());
-            if (Files.exists(live)) {
-                replaced.computeIfAbsent(stores.require(image.store()), store -> new ArrayList<>())
-                        .add(new DiskSource(image.disk(), live));
-            }
-        }
-        if (replaced.isEmpty()) {
-            return Optional.empty();
-        }
-        Order order = new Order(
-                plan.operation(),
-                taking.nameFromTime("guard-"),
-                Labels.NONE,
-                Optional.of(new Snapshot.Guard(
-                        plan.description(), plan.partial(), clock.instant().plus(settings.guardRetention()))),
-                Consistency.CRASH,
-                false);
-        return Optional.of(taking.capture(vm, new DiskPlan(replaced), order, progress));
+        List<Replaced> files = plan.images().stream()
+                .map(image -> new Replaced(image.disk(), image.store(), Path.of(image.source())))
+                .toList();
+        return guarding.take(plan.operation(), vm, files, plan.description(), plan.partial(), progress);
     }
 
     /** Stages everything and writes the intent; if it throws, nothing has happened. */
-    private Intent decide(Plan plan, Vm vm, Optional<SnapshotId> guard, boolean start) {
+    private Intent decide(
+            Plan plan, Vm vm, Optional<SnapshotId> guard, Map<DiskName, FileStamp> guarded, boolean start) {
         List<Staged> staged = new ArrayList<>();
         try {
             for (StoreId id : plan.stores()) {
                 List<DiskImage> here = plan.images().stream()
                         .filter(image -> image.store().equals(id))
                         .toList();
-                staged.add(stores.require(id).stage(plan.operation(), plan.target(), here));
+                staged.add(stores.require(id).stage(plan.operation(), plan.target(), here, guarded));
             }
-            Optional<String> definition =
-                    plan.partial() ? Optional.empty() : Optional.of(finishing.definition(plan.target()));
-            Optional<Intent.FileSwap> firmware =
-                    plan.partial() ? Optional.empty() : finishing.stageFirmware(plan.operation(), plan.target());
+            // Without a guard the present definition would be kept nowhere, so it stays.
+            boolean whole = !plan.partial() && guard.isPresent();
             Intent intent = new Intent(
                     plan.operation(),
+                    finishing.node(),
                     vm.id(),
                     plan.target().id(),
                     guard,
                     staged.stream().flatMap(part -> part.swaps().stream()).toList(),
-                    firmware,
-                    definition,
+                    whole ? finishing.stageFirmware(plan.operation(), plan.target()) : Optional.empty(),
+                    whole ? Optional.of(finishing.definition(plan.target())) : Optional.empty(),
                     start);
             try {
                 finishing.write(intent);
-                refuseWriters(vm, intent);
+                // While the intent stands nobody can start the VM; this finds who did just before.
+                requireOff(references.again(vm), "it was started just now");
+                finishing.refuseInUse(vm.name().value(), intent);
+                finishing.refuseChanged(vm.name().value(), intent);
             } catch (Problem e) {
-                finishing.takeBack(intent, e);
+                if (!finishing.takenBack(intent, e)) {
+                    staged.forEach(Staged::keep);
+                }
                 throw e;
             }
             staged.forEach(Staged::keep);
             return intent;
         } finally {
             staged.forEach(Staged::close);
-        }
-    }
-
-    /**
-     * While the intent stands nobody can start the VM; this finds who did just before. What the manager says is asked first,
-     * then the kernel: a rename under a running guest would leave it writing to a file without a name.
-     */
-    private void refuseWriters(Vm vm, Intent intent) {
-        refuseRunning(references.again(vm), "it was started just now");
-        for (Intent.Swap swap : intent.swaps()) {
-            try {
-                List<Long> writers = OpenFiles.writers(Path.of(swap.live()));
-                if (!writers.isEmpty()) {
-                    throw new Problem(
-                            Code.REFUSED,
-                            "cannot roll back VM " + vm,
-                            "process " + writers.get(0) + " has " + swap.live() + " open for writing",
-                            "End it first (ps " + writers.get(0) + " shows what it is)");
-                }
-            } catch (IOException e) {
-                throw new Problem(
-                        Code.UNAVAILABLE,
-                        "cannot tell who uses " + swap.live(),
-                        String.valueOf(e.getMessage()),
-                        "Run flatsnapd as root",
-                        e);
-            }
         }
     }
 }

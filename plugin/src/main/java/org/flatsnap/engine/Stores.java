@@ -5,16 +5,19 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.flatsnap.model.Disk;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.Problem.Code;
 import org.flatsnap.model.StoreId;
 import org.flatsnap.model.Vm;
 import org.flatsnap.model.VmId;
+import org.flatsnap.store.KnownStores;
 import org.flatsnap.store.ReflinkStore;
 import org.flatsnap.store.Store;
 import org.flatsnap.store.VmLock;
@@ -30,16 +33,19 @@ public final class Stores {
 
     private final List<Path> configured;
     private final Duration patience;
+    private final KnownStores known;
     private final Map<Path, Store> open = new LinkedHashMap<>();
     private final Map<Path, Problem> closed = new LinkedHashMap<>();
 
     /**
      * Opens what can be opened.
      *
+     * @param known which store was last at which directory
      * @param patience how long to wait for a VM that another operation works on
      */
-    public Stores(List<Path> configured, Duration patience) {
+    public Stores(List<Path> configured, KnownStores known, Duration patience) {
         this.configured = List.copyOf(configured);
+        this.known = known;
         this.patience = patience;
         openMissing();
     }
@@ -50,8 +56,9 @@ public final class Stores {
         for (Path path : configured) {
             if (!open.containsKey(path)) {
                 try {
-                    Store store = ReflinkStore.open(path);
+                    Store store = ReflinkStore.open(path, known.at(path));
                     refuseTwin(path, store);
+                    known.remember(path, store.id());
                     open.put(path, store);
                     closed.remove(path);
                     opened.add(store);
@@ -89,9 +96,8 @@ public final class Stores {
 
     /** The store that can clone and swap this file: the deepest one, if several do. */
     public Optional<Store> covering(Path disk) {
-        return open().stream()
-                .filter(store -> store.covers(disk))
-                .max(java.util.Comparator.comparingInt(store -> store.root().getNameCount()));
+        return open().stream().filter(store -> store.covers(disk)).max(Comparator.comparingInt(store -> store.root()
+                .getNameCount()));
     }
 
     /** One store, if it is open. */
@@ -106,6 +112,17 @@ public final class Stores {
                 "cannot reach the store " + id,
                 "it is not mounted or not configured",
                 "Mount it, or add its [[store]] to /etc/flatsnap/flatsnap.toml; 'flatsnap doctor' tells more"));
+    }
+
+    /** Excludes all others from changing anything about a VM: on every store that has a disk of it, and on these. */
+    VmLock lock(Vm vm, Collection<StoreId> ids) {
+        List<StoreId> all = new ArrayList<>(ids);
+        for (Disk disk : vm.disks()) {
+            if (disk.kind() == Disk.Kind.FILE && disk.source().startsWith("/")) {
+                covering(Path.of(disk.source())).map(Store::id).ifPresent(all::add);
+            }
+        }
+        return lock(vm.id(), all);
     }
 
     /** Excludes all others from changing anything about a VM on these stores. */
@@ -126,7 +143,7 @@ public final class Stores {
     /** Refuses work on a VM whose rollback has been decided and not finished. */
     void refuseIntent(Vm vm, Collection<StoreId> ids) {
         for (StoreId id : ids) {
-            if (require(id).intents().stream().anyMatch(intent -> intent.vm().equals(vm.id()))) {
+            if (require(id).intent(vm.id()).isPresent()) {
                 throw new Problem(
                         Code.BUSY,
                         "cannot work on VM " + vm,

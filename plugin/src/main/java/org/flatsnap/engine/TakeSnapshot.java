@@ -58,7 +58,7 @@ final class TakeSnapshot {
         Vm found = references.vm(request.vm());
         DiskPlan firstPlan = DiskPlan.of(found, request.disks(), stores);
         progress.step("waiting for other work on VM " + found);
-        try (VmLock lock = stores.lock(found.id(), firstPlan.storeIds())) {
+        try (VmLock lock = stores.lock(found, firstPlan.storeIds())) {
             Optional<Snapshot> earlier = catalog.findByOperation(request.operation());
             if (earlier.isPresent()) {
                 return earlier.get();

@@ -24,8 +24,12 @@ public interface Guests {
      */
     int freeze(VmId vm, Duration patience);
 
-    /** Thaws the guest's file systems; doing it twice is no error. Refused while the guest is suspended. */
-    void thaw(VmId vm, Duration patience);
+    /**
+     * Thaws the guest's file systems; doing it twice is no error. Refused while the guest is suspended.
+     *
+     * @return how many file systems were thawed
+     */
+    int thaw(VmId vm, Duration patience);
 
     /** Whether the agent says that the guest's file systems are frozen. */
     boolean frozen(VmId vm, Duration patience);

@@ -20,29 +20,34 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The hypervisor as libvirt offers it. Connects when first needed and again after libvirtd was away. Safe for use by
- * several threads.
+ * The hypervisor as libvirt offers it. Connects for each call. Safe for use by several threads.
  */
-public final class Libvirt implements Guests, AutoCloseable {
+public final class Libvirt implements Guests {
     private static final Logger LOG = LoggerFactory.getLogger(Libvirt.class);
 
     private static final Duration STOP_POLL = Duration.ofMillis(200);
 
     private final String uri;
     private final AgentLibrary agents;
-    private Connect connection;
 
     /**
      * A domain as libvirt describes it.
      *
+     * @param persistent whether it stays defined when it is off
      * @param savedMemory whether it is off with a managed save image
      * @param liveXml what runs now, the same as {@code inactiveXml} if nothing does
      * @param inactiveXml what it would be started from next time, with secrets
      */
     public record DomainDescription(
-            VmId id, String name, VmState state, boolean savedMemory, String liveXml, String inactiveXml) {}
+            VmId id,
+            String name,
+            VmState state,
+            boolean persistent,
+            boolean savedMemory,
+            String liveXml,
+            String inactiveXml) {}
 
-    /** Nothing is connected yet. */
+    /** Nothing is connected before the first call. */
     public Libvirt(String uri) {
         this.uri = uri;
         this.agents = AgentLibrary.load();
@@ -83,11 +88,15 @@ public final class Libvirt implements Guests, AutoCloseable {
 
     /** One domain, if it is defined. */
     public Optional<DomainDescription> domain(VmId vm) {
-        return call("cannot look up VM " + vm, connect -> {
+        return look("cannot look up VM " + vm, vm, Libvirt::describe);
+    }
+
+    private <T> Optional<T> look(String what, VmId vm, Call<Domain, T> call) {
+        return call(what, connect -> {
             try {
                 Domain domain = connect.domainLookupByUUIDString(vm.value());
                 try {
-                    return Optional.of(describe(domain));
+                    return Optional.of(call.apply(domain));
                 } finally {
                     domain.free();
                 }
@@ -106,6 +115,7 @@ public final class Libvirt implements Guests, AutoCloseable {
                 new VmId(domain.getUUIDString()),
                 domain.getName(),
                 state(domain),
+                domain.isPersistent() > 0,
                 domain.hasManagedSaveImage() > 0,
                 live,
                 domain.getXMLDesc(Domain.XMLFlags.INACTIVE | Domain.XMLFlags.SECURE));
@@ -122,7 +132,7 @@ public final class Libvirt implements Guests, AutoCloseable {
 
     @Override
     public VmState state(VmId vm) {
-        return domain(vm).map(DomainDescription::state).orElse(VmState.OFF);
+        return look("cannot ask for the state of VM " + vm, vm, Libvirt::state).orElse(VmState.OFF);
     }
 
     @Override
@@ -142,28 +152,39 @@ public final class Libvirt implements Guests, AutoCloseable {
 
     /** Asks the guest to shut down and waits; after {@code patience} its power is cut. Off already is fine. */
     public void stop(VmId vm, Duration patience) {
-        long deadline = System.nanoTime() + patience.toNanos();
         if (state(vm) == VmState.OFF) {
             return;
         }
-        try {
-            act("cannot shut down VM " + vm, vm, Domain::shutdown);
-            while (System.nanoTime() < deadline) {
+        long deadline = System.nanoTime() + patience.toNanos();
+        boolean asked = false;
+        while (System.nanoTime() < deadline) {
+            try {
+                if (!asked) {
+                    act("cannot shut down VM " + vm, vm, Domain::shutdown);
+                    asked = true;
+                }
                 if (state(vm) == VmState.OFF) {
                     return;
                 }
-                Thread.sleep(STOP_POLL.toMillis());
+            } catch (Problem e) {
+                // libvirtd may be restarting; a guest is not to lose its power for that.
+                LOG.warn("{}; trying again", e.getMessage());
             }
-            LOG.warn("VM {} did not shut down within {} s: cutting its power", vm, patience.toSeconds());
+            pause(vm);
+        }
+        LOG.warn("VM {} did not shut down within {} s: cutting its power", vm, patience.toSeconds());
+        if (state(vm) != VmState.OFF) {
+            act("cannot stop VM " + vm, vm, Domain::destroy);
+        }
+    }
+
+    private static void pause(VmId vm) {
+        try {
+            Thread.sleep(STOP_POLL.toMillis());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new Problem(
                     Code.UNAVAILABLE, "cannot stop VM " + vm, "the daemon is stopping", "Try again when it is back", e);
-        } catch (Problem e) {
-            LOG.warn("{}; cutting its power", e.getMessage());
-        }
-        if (state(vm) != VmState.OFF) {
-            act("cannot stop VM " + vm, vm, Domain::destroy);
         }
     }
 
@@ -182,8 +203,8 @@ public final class Libvirt implements Guests, AutoCloseable {
     }
 
     @Override
-    public void thaw(VmId vm, Duration patience) {
-        agentCall(
+    public int thaw(VmId vm, Duration patience) {
+        return agentCall(
                 "cannot thaw the file systems of VM " + vm,
                 vm,
                 patience,
@@ -196,8 +217,7 @@ public final class Libvirt implements Guests, AutoCloseable {
         String answer = with(
                 "cannot ask the guest agent of VM " + vm,
                 vm,
-                domain -> domain.qemuAgentCommand(
-                        "{\"execute\":\"guest-fsfreeze-status\"}", (int) Math.max(1, patience.toSeconds()), 0));
+                domain -> domain.qemuAgentCommand("{\"execute\":\"guest-fsfreeze-status\"}", seconds(patience), 0));
         return !JsonParser.parseString(answer)
                 .getAsJsonObject()
                 .get("return")
@@ -218,7 +238,9 @@ public final class Libvirt implements Guests, AutoCloseable {
             }
             try {
                 // The time-out outlives this call and even the guest's run, hence the reset.
-                agents.virDomainAgentSetResponseTimeout(domain, (int) Math.max(1, patience.toSeconds()), 0);
+                if (agents.virDomainAgentSetResponseTimeout(domain, seconds(patience), 0) < 0) {
+                    throw agentFailure(what);
+                }
                 int result = call.applyAsInt(domain);
                 Problem failure = result < 0 ? agentFailure(what) : null;
                 agents.virDomainAgentSetResponseTimeout(domain, AgentLibrary.BLOCK, 0);
@@ -270,42 +292,26 @@ public final class Libvirt implements Guests, AutoCloseable {
         });
     }
 
+    /** What the agent's time-out is told in; 0 would mean not to wait at all. */
+    private static int seconds(Duration patience) {
+        return Math.toIntExact(Math.max(1, patience.toSeconds()));
+    }
+
+    /**
+     * On a connection of its own: opening one takes a few milliseconds, and so no thread ever closes or waits for the
+     * connection of another, and libvirtd may be restarted between any two calls.
+     */
     private <T> T call(String what, Call<Connect, T> call) {
         try {
-            return call.apply(connected());
+            Connect connection = new Connect(uri);
+            try {
+                return call.apply(connection);
+            } finally {
+                connection.close();
+            }
         } catch (LibvirtException e) {
             throw failure(what, e);
         }
-    }
-
-    private synchronized Connect connected() throws LibvirtException {
-        if (connection != null && !answers(connection)) {
-            LOG.info("libvirt at {} was away, connecting again", uri);
-            release();
-        }
-        if (connection == null) {
-            connection = new Connect(uri);
-        }
-        return connection;
-    }
-
-    private static boolean answers(Connect connection) {
-        try {
-            connection.getLibVersion();
-            return true;
-        } catch (LibvirtException e) {
-            LOG.debug("the connection is gone", e);
-            return false;
-        }
-    }
-
-    private void release() {
-        try {
-            connection.close();
-        } catch (LibvirtException e) {
-            LOG.debug("closing a connection that is gone", e);
-        }
-        connection = null;
     }
 
     private static boolean missing(LibvirtException e) {
@@ -329,16 +335,9 @@ public final class Libvirt implements Guests, AutoCloseable {
     }
 
     private static boolean connectionFailed(LibvirtException e) {
-        return switch (e.getError().getCode()) {
-            case VIR_ERR_SYSTEM_ERROR, VIR_ERR_NO_CONNECT, VIR_ERR_RPC, VIR_ERR_INVALID_CONN -> true;
+        return switch (e.getError().getDomain()) {
+            case VIR_FROM_RPC, VIR_FROM_REMOTE -> true;
             default -> false;
         };
-    }
-
-    @Override
-    public synchronized void close() {
-        if (connection != null) {
-            release();
-        }
     }
 }

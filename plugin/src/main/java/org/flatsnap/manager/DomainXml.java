@@ -4,8 +4,6 @@ import java.io.IOException;
 import java.io.StringReader;
 import java.io.StringWriter;
 import java.nio.file.Path;
-import java.security.SecureRandom;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -87,10 +85,11 @@ final class DomainXml {
         return child(root(), "devices").stream().flatMap(devices -> children(devices, "disk"));
     }
 
-    private static Disk disk(Element element) {
+    static Disk disk(Element element) {
         Optional<Element> source = child(element, "source");
+        String type = element.getAttribute("type");
         Disk.Kind kind =
-                switch (element.getAttribute("type")) {
+                switch (type) {
                     case "file" -> Disk.Kind.FILE;
                     case "block" -> Disk.Kind.BLOCK;
                     default -> Disk.Kind.OTHER;
@@ -99,13 +98,11 @@ final class DomainXml {
                 switch (kind) {
                     case FILE -> source.map(e -> e.getAttribute("file")).orElse("");
                     case BLOCK -> source.map(e -> e.getAttribute("dev")).orElse("");
-                    case OTHER ->
-                        source.map(e -> element.getAttribute("type") + ":" + e.getAttribute("name"))
-                                .orElse("");
+                    case OTHER -> source.map(e -> other(type, e)).orElse("");
                 };
         String format = child(element, "driver")
                 .map(driver -> driver.getAttribute("type"))
-                .filter(type -> !type.isEmpty())
+                .filter(named -> !named.isEmpty())
                 // libvirt's default when probing is off.
                 .orElse("raw");
         String device = element.getAttribute("device");
@@ -116,6 +113,14 @@ final class DomainXml {
                 format,
                 device.equals("cdrom") || device.equals("floppy"),
                 child(element, "readonly").isPresent());
+    }
+
+    private static String other(String type, Element source) {
+        return switch (type) {
+            case "volume" -> "volume:" + source.getAttribute("pool") + "/" + source.getAttribute("volume");
+            case "dir" -> "dir:" + source.getAttribute("dir");
+            default -> type + ":" + source.getAttribute("name");
+        };
     }
 
     private static DiskName name(Element disk) {
@@ -135,11 +140,13 @@ final class DomainXml {
     }
 
     Optional<String> firmware() {
-        return nvram().map(Element::getTextContent).map(String::strip).filter(path -> path.startsWith("/"));
-    }
-
-    private Optional<Element> nvram() {
-        return child(root(), "os").flatMap(os -> child(os, "nvram"));
+        return child(root(), "os")
+                .flatMap(os -> child(os, "nvram"))
+                // libvirt 8.5 and later may write it like a disk: type='file' with a source.
+                .map(nvram ->
+                        child(nvram, "source").map(e -> e.getAttribute("file")).orElseGet(nvram::getTextContent))
+                .map(String::strip)
+                .filter(path -> path.startsWith("/"));
     }
 
     String name() {
@@ -152,89 +159,34 @@ final class DomainXml {
 
     /** Turns this into the definition of another VM; see {@link Manager#prepareClone}. */
     List<String> becomeClone(VmId id, VmName name, Map<DiskName, Path> files, Optional<Path> nvram) {
-        List<String> warnings = new ArrayList<>();
         rename(name.value());
-        Element uuid = child(root(), "uuid").orElseGet(() -> append(root(), "uuid"));
-        uuid.setTextContent(id.value());
-        // The guest must see that it is a copy, and the firmware tables must agree with the new identity.
-        child(root(), "genid").ifPresent(element -> element.setTextContent(""));
-        child(root(), "sysinfo").stream()
-                .flatMap(sysinfo -> children(sysinfo, "system"))
-                .flatMap(system -> children(system, "entry"))
-                .filter(entry -> entry.getAttribute("name").equals("uuid"))
-                .forEach(entry -> entry.setTextContent(id.value()));
-        nvram().ifPresent(element ->
-                nvram.ifPresentOrElse(file -> element.setTextContent(file.toString()), () -> element.getParentNode()
-                        .removeChild(element)));
-        for (Element disk : diskElements().toList()) {
-            replaceDisk(disk, files, warnings);
-        }
-        child(root(), "devices").ifPresent(devices -> {
-            children(devices, "interface").forEach(DomainXml::renewAddress);
-            for (String kind : List.of("serial", "console", "parallel", "channel")) {
-                children(devices, kind).forEach(element -> separateOutput(element, name, warnings));
-            }
-        });
-        return warnings;
-    }
-
-    private static void replaceDisk(Element element, Map<DiskName, Path> files, List<String> warnings) {
-        Disk disk = disk(element);
-        Path file = files.get(disk.name());
-        if (file != null) {
-            child(element, "source").ifPresent(source -> source.setAttribute("file", file.toString()));
-        } else if (!disk.removable() && !disk.readOnly()) {
-            element.getParentNode().removeChild(element);
-            warnings.add("disk " + disk.name() + " is not in the snapshot and was left out of the clone");
-        }
-    }
-
-    private static void renewAddress(Element network) {
-        SecureRandom random = new SecureRandom();
-        // 52:54:00 is the prefix that libvirt itself gives to QEMU guests.
-        String address = "52:54:00" + String.format(":%02x", random.nextInt(256))
-                + String.format(":%02x", random.nextInt(256))
-                + String.format(":%02x", random.nextInt(256));
-        child(network, "mac").orElseGet(() -> append(network, "mac")).setAttribute("address", address);
-        // The host's end is named by libvirt afresh.
-        child(network, "target").ifPresent(network::removeChild);
-    }
-
-    /** Two VMs must not write to one file or listen on one socket. */
-    private static void separateOutput(Element device, VmName name, List<String> warnings) {
-        child(device, "source").filter(source -> source.hasAttribute("path")).ifPresent(source -> {
-            String path = source.getAttribute("path");
-            String type = device.getAttribute("type");
-            if (type.equals("file")) {
-                source.setAttribute("path", path + "." + name);
-                warnings.add("output that went to " + path + " goes to " + path + "." + name + " in the clone");
-            } else if (type.equals("unix")) {
-                // Without a path libvirt makes one under the new name.
-                device.removeChild(source);
-            }
-        });
+        return new DomainClone(root(), id, name).separate(files, nvram);
     }
 
     private Element root() {
         return document.getDocumentElement();
     }
 
-    private static Element append(Element parent, String name) {
+    static Element append(Element parent, String name) {
         Element element = parent.getOwnerDocument().createElement(name);
         parent.appendChild(element);
         return element;
     }
 
-    private static Optional<Element> child(Element parent, String name) {
+    static Optional<Element> child(Element parent, String name) {
         return children(parent, name).findFirst();
     }
 
-    private static Stream<Element> children(Element parent, String name) {
+    static Stream<Element> children(Element parent, String name) {
+        return children(parent).filter(element -> element.getNodeName().equals(name));
+    }
+
+    /** As they are now: what the stream's user removes or adds does not disturb it. */
+    static Stream<Element> children(Element parent) {
         NodeList nodes = parent.getChildNodes();
         return IntStream.range(0, nodes.getLength())
                 .mapToObj(nodes::item)
-                .filter(node -> node.getNodeType() == Node.ELEMENT_NODE
-                        && node.getNodeName().equals(name))
+                .filter(node -> node.getNodeType() == Node.ELEMENT_NODE)
                 .map(Element.class::cast)
                 .toList()
                 .stream();

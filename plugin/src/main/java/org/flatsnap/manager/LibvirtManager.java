@@ -46,6 +46,7 @@ public final class LibvirtManager implements Manager {
                 domain.id(),
                 name(domain),
                 domain.state(),
+                domain.persistent(),
                 domain.savedMemory(),
                 live.agent(),
                 // What the guest writes to now counts: after a block job or hot-plug it differs from the definition.

@@ -13,6 +13,7 @@ import java.util.Optional;
  * @param id identity at the manager
  * @param name display name
  * @param state whether its disks are in use
+ * @param persistent whether it stays defined when it is off
  * @param savedMemory whether it is off with its memory saved to a file, to be continued on exactly these disks
  * @param agent whether a guest agent can be talked to
  * @param disks in the order of the definition
@@ -23,6 +24,7 @@ public record Vm(
         VmId id,
         VmName name,
         VmState state,
+        boolean persistent,
         boolean savedMemory,
         Agent agent,
         List<Disk> disks,

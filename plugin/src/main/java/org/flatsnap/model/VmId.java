@@ -20,6 +20,11 @@ public record VmId(String value) implements Comparable<VmId> {
         }
     }
 
+    /** Whether {@code text} has the shape of an id. */
+    public static boolean looksLikeOne(String text) {
+        return SHAPE.matcher(text).matches();
+    }
+
     /** The first eight characters, enough to tell VMs of one name apart. */
     public String shortForm() {
         return value.substring(0, Math.min(8, value.length()));

@@ -93,6 +93,7 @@ final class Api {
         routes.get("/v1/health", this::health);
         routes.get("/v1/vms", context -> context.json(new Vms(engine.vms())));
         routes.get("/v1/snapshots", context -> context.json(catalog.query(search.read(context))));
+        routes.get("/v1/vms/{vm}/space", context -> context.json(engine.space(vm(context), SpaceQuery.read(context))));
         routes.get(SNAPSHOT, context -> context.json(engine.show(vm(context), snapshot(context))));
         routes.post(SNAPSHOTS, changing(this::take));
         routes.patch(SNAPSHOT, changing(this::relabel));

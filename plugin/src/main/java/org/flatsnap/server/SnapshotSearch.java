@@ -82,7 +82,7 @@ final class SnapshotSearch {
         }
         // What is not percent-encoded as it should be is missing here.
         if (values.isEmpty() || values.stream().anyMatch(value -> value.isEmpty() || value.indexOf('\uFFFD') >= 0)) {
-            throw bad(name, "it is empty, or not UTF-8 in percent-encoding", "Give it a value, or leave it out");
+            throw bad(name, "it is empty, or not valid UTF-8", "Give it a value, or leave it out");
         }
     }
 

@@ -5,6 +5,7 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -88,14 +89,13 @@ final class CheckedFile {
                 Problem.Code.INTERNAL,
                 "cannot read " + file,
                 why,
-                "The images beside it are untouched and can be copied out by hand; restore this file from a backup, or move"
-                        + " its directory out of .flatsnap",
+                "Images are untouched and can be copied out by hand; restore this file from a backup, or move it away",
                 cause);
     }
 
     private static String digest(JsonElement content) {
         try {
-            byte[] bytes = Json.COMPACT.toJson(content).getBytes(java.nio.charset.StandardCharsets.UTF_8);
+            byte[] bytes = Json.COMPACT.toJson(content).getBytes(StandardCharsets.UTF_8);
             return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException("every Java has SHA-256", e);

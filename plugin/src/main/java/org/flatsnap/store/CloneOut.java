@@ -5,6 +5,9 @@ public interface CloneOut extends AutoCloseable {
     /** The new VM is defined: the files are its own. */
     void keep();
 
+    /** It cannot be told whether the new VM was defined: recovery will ask. */
+    void leaveToRecovery();
+
     @Override
     void close();
 }

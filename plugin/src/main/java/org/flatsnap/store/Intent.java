@@ -17,6 +17,7 @@ import org.flatsnap.model.VmId;
  * that takes part; the copy on {@link #primary()} counts.
  *
  * @param operation the request
+ * @param node the host that decided it
  * @param vm whose disks are swapped; it must not start while the intent stands
  * @param target the snapshot rolled back to
  * @param guard the snapshot of the state before; empty if none of the files to be replaced existed
@@ -27,6 +28,7 @@ import org.flatsnap.model.VmId;
  */
 public record Intent(
         OperationId operation,
+        String node,
         VmId vm,
         SnapshotId target,
         Optional<SnapshotId> guard,
@@ -39,20 +41,30 @@ public record Intent(
      * One staged disk and the place it goes to.
      *
      * @param staged relative to the store's root
+     * @param inode the staged file's number, by which it is known again in the live one's place
      * @param live absolute
+     * @param guarded what the live file was like when the guard was taken; empty if there was none
      */
-    public record Swap(DiskName disk, StoreId store, String staged, String live) {
+    public record Swap(
+            DiskName disk, StoreId store, String staged, long inode, String live, Optional<FileStamp> guarded) {
         /** Checks that nothing is missing. */
         public Swap {
             requireNonNull(disk, "disk");
             requireNonNull(store, "store");
             requireNonNull(staged, "staged");
             requireNonNull(live, "live");
+            // JSON leaves out what is empty.
+            guarded = requireNonNullElse(guarded, Optional.empty());
+        }
+
+        /** The same with another stamp of what the guard holds. */
+        public Swap guardedAs(Optional<FileStamp> stamp) {
+            return new Swap(disk, store, staged, inode, live, stamp);
         }
     }
 
-    /** A staged file outside any store, in the directory of the one it replaces; both absolute. */
-    public record FileSwap(String staged, String live) {
+    /** A staged file outside any store, in the directory of the one it replaces; as {@link Swap}, both absolute. */
+    public record FileSwap(String staged, long inode, String live) {
         /** Checks that nothing is missing. */
         public FileSwap {
             requireNonNull(staged, "staged");
@@ -63,6 +75,7 @@ public record Intent(
     /** Checks that nothing is missing. */
     public Intent {
         requireNonNull(operation, "operation");
+        requireNonNull(node, "node");
         requireNonNull(vm, "vm");
         requireNonNull(target, "target");
         swaps = List.copyOf(swaps);
@@ -70,6 +83,12 @@ public record Intent(
         guard = requireNonNullElse(guard, Optional.empty());
         firmware = requireNonNullElse(firmware, Optional.empty());
         definition = requireNonNullElse(definition, Optional.empty());
+    }
+
+    /** The same with another guard and other stamps of what it holds. */
+    public Intent with(SnapshotId otherGuard, List<Swap> otherSwaps) {
+        return new Intent(
+                operation, node, vm, target, Optional.of(otherGuard), otherSwaps, firmware, definition, start);
     }
 
     /** The store whose copy decides whether the rollback is to be finished or never began. */

@@ -1,12 +1,19 @@
 package org.flatsnap.store;
 
 import java.io.IOException;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import org.flatsnap.linux.Durability;
+import org.flatsnap.linux.Host;
 import org.flatsnap.model.DiskName;
 import org.flatsnap.model.OperationId;
 import org.flatsnap.model.SnapshotId;
@@ -20,15 +27,13 @@ final class Layout {
     private static final Set<PosixFilePermission> OWNER_ONLY = PosixFilePermissions.fromString("rwx------");
 
     private final Path base;
+    private final String node;
     private final String owner;
 
     Layout(Path root) throws IOException {
         this.base = root.resolve(DIRECTORY);
-        this.owner = kernel("hostname") + "-" + kernel("random/boot_id") + "-";
-    }
-
-    private static String kernel(String name) throws IOException {
-        return Files.readString(Path.of("/proc/sys/kernel", name)).strip();
+        this.node = Host.name();
+        this.owner = node + "-" + Host.bootId() + "-";
     }
 
     void create() throws IOException {
@@ -38,6 +43,12 @@ final class Layout {
         for (Path directory : List.of(locks(), vms(), staging(), intents())) {
             Files.createDirectories(directory);
         }
+        Durability.sync(base);
+    }
+
+    /** This host's name. */
+    String node() {
+        return node;
     }
 
     Path base() {
@@ -102,5 +113,19 @@ final class Layout {
 
     Path intent(VmId vm) {
         return intents().resolve(vm.value() + ".json");
+    }
+
+    /** What a directory holds; nothing if it is absent. */
+    static List<Path> entries(Path directory) throws IOException {
+        List<Path> entries = new ArrayList<>();
+        try (DirectoryStream<Path> stream = Files.newDirectoryStream(directory)) {
+            stream.forEach(entries::add);
+        } catch (NoSuchFileException | NotDirectoryException e) {
+            // Removed since its parent was listed.
+            return List.of();
+        } catch (DirectoryIteratorException e) {
+            throw e.getCause();
+        }
+        return entries;
     }
 }

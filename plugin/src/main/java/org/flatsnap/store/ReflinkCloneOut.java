@@ -25,7 +25,7 @@ final class ReflinkCloneOut implements CloneOut {
     private boolean kept;
 
     /** What recovery needs to know. */
-    private record Plan(VmId domain, List<Link> links) {}
+    private record Plan(String node, VmId domain, List<Link> links) {}
 
     private record Link(String staged, String target) {}
 
@@ -49,9 +49,11 @@ final class ReflinkCloneOut implements CloneOut {
             Durability.sync(staged);
             links.add(new Link(staged.getFileName().toString(), target.file().toString()));
         }
-        ReflinkCloneOut clone = new ReflinkCloneOut(store, staging, new Plan(domain, links));
+        ReflinkCloneOut clone =
+                new ReflinkCloneOut(store, staging, new Plan(store.layout().node(), domain, links));
         CheckedFile.create(staging.directory().resolve(PLAN), clone.plan);
         Durability.sync(staging.directory());
+        Durability.sync(store.layout().staging());
         try {
             for (Link link : links) {
                 Path target = Path.of(link.target());
@@ -65,16 +67,24 @@ final class ReflinkCloneOut implements CloneOut {
         return clone;
     }
 
-    /** What a dead owner left: the files of a VM that was never defined go, those of one that was stay. */
-    static void recover(ReflinkStore store, Staging staging, java.util.function.Predicate<VmId> exists)
+    /**
+     * What a dead owner left: the files of a VM that was never defined go, those of one that was stay.
+     *
+     * @return false if only another host can tell
+     */
+    static boolean recover(ReflinkStore store, Staging staging, java.util.function.Predicate<VmId> exists)
             throws IOException {
         Path file = staging.directory().resolve(PLAN);
         if (Files.exists(file)) {
             Plan plan = CheckedFile.read(file, Plan.class);
+            if (!plan.node().equals(store.layout().node())) {
+                return false;
+            }
             if (!exists.test(plan.domain())) {
                 new ReflinkCloneOut(store, staging, plan).unlink();
             }
         }
+        return true;
     }
 
     private void unlink() throws IOException {
@@ -86,7 +96,6 @@ final class ReflinkCloneOut implements CloneOut {
                 }
             } catch (NoSuchFileException e) {
                 // Never made, which is what is wanted.
-                continue;
             }
         }
     }
@@ -94,6 +103,12 @@ final class ReflinkCloneOut implements CloneOut {
     @Override
     public void keep() {
         kept = true;
+    }
+
+    @Override
+    public void leaveToRecovery() {
+        kept = true;
+        staging.keep();
     }
 
     @Override

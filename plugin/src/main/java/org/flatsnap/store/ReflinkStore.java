@@ -1,7 +1,6 @@
 package org.flatsnap.store;
 
 import java.io.IOException;
-import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
@@ -16,12 +15,12 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.UUID;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.flatsnap.linux.Durability;
 import org.flatsnap.linux.FileIdentity;
+import org.flatsnap.linux.FileStatus;
 import org.flatsnap.linux.FileSystemStatus;
 import org.flatsnap.linux.Flock;
 import org.flatsnap.linux.Reflink;
@@ -44,22 +43,24 @@ public final class ReflinkStore implements Store {
 
     private final Path root;
     private final Layout layout;
-    private final StoreId id;
+    private final StoreIdentity identity;
+    private final IntentFiles intents;
 
-    private record Identity(StoreId id) {}
-
-    private ReflinkStore(Path root, Layout layout, StoreId id) {
+    private ReflinkStore(Path root, Layout layout, StoreIdentity identity) {
         this.root = root;
         this.layout = layout;
-        this.id = id;
+        this.identity = identity;
+        this.intents = new IntentFiles(layout);
     }
 
     /**
      * Opens the store at a directory, making {@code .flatsnap} in it the first time.
      *
-     * @throws Problem if the directory is missing, cannot clone files, or is of another layout version
+     * @param known the identity the store at this directory is known to have, so that what lies under a missing mount is not
+     *     taken for it; empty the first time
+     * @throws Problem if the directory is missing, cannot clone files, is of another layout version or another store
      */
-    public static ReflinkStore open(Path directory) {
+    public static ReflinkStore open(Path directory, Optional<StoreId> known) {
         String what = "cannot use the store " + directory;
         try {
             Path root = directory.toRealPath();
@@ -74,22 +75,7 @@ public final class ReflinkStore implements Store {
                         "Use a directory on XFS, btrfs or OCFS2");
             }
             Layout layout = new Layout(root);
-            if (!Files.exists(layout.identity())) {
-                probe(root);
-                layout.create();
-                if (!entries(layout.vms()).isEmpty()) {
-                    throw new Problem(
-                            Code.INTERNAL,
-                            what,
-                            "it holds snapshots and its identity file " + layout.identity() + " is gone",
-                            "Restore that file from a backup; the id is the value of 'home' in any snapshot.json");
-                }
-                CheckedFile.replace(layout.identity(), new Identity(new StoreId(UUID.randomUUID())));
-            }
-            return new ReflinkStore(
-                    root,
-                    layout,
-                    CheckedFile.read(layout.identity(), Identity.class).id());
+            return new ReflinkStore(root, layout, StoreIdentity.readOrMake(what, root, layout, known));
         } catch (NoSuchFileException e) {
             throw new Problem(
                     Code.UNAVAILABLE,
@@ -105,20 +91,9 @@ public final class ReflinkStore implements Store {
         }
     }
 
-    /** Really clones a file: whether a file system can is not told by its type. */
-    private static void probe(Path root) throws IOException {
-        Path directory = Files.createTempDirectory(root, ".flatsnap-probe-");
-        try {
-            Path source = Files.write(directory.resolve("source"), new byte[1 << 16]);
-            Reflink.cloneFile(source, directory.resolve("clone"));
-        } finally {
-            Staging.deleteTree(directory);
-        }
-    }
-
     @Override
     public StoreId id() {
-        return id;
+        return identity.id();
     }
 
     @Override
@@ -164,6 +139,7 @@ public final class ReflinkStore implements Store {
     @Override
     public VmLock lock(VmId vm, Duration patience) {
         return produce("cannot lock VM " + vm, () -> {
+            requireMounted();
             long deadline = System.nanoTime() + patience.toNanos();
             while (true) {
                 Optional<Flock> lock = Flock.tryLock(layout.lock(vm));
@@ -229,10 +205,15 @@ public final class ReflinkStore implements Store {
     @Override
     public Map<SnapshotId, VmId> published() {
         return produce("cannot list snapshots", () -> {
+            requireMounted();
             Map<SnapshotId, VmId> published = new HashMap<>();
-            for (Path directory : entries(layout.vms())) {
+            for (Path directory : Layout.entries(layout.vms())) {
+                if (!VmId.looksLikeOne(directory.getFileName().toString())) {
+                    LOG.warn("{} is not of flatsnap's making and is left alone", directory);
+                    continue;
+                }
                 VmId vm = new VmId(directory.getFileName().toString());
-                for (Path snapshot : entries(directory)) {
+                for (Path snapshot : Layout.entries(directory)) {
                     String name = snapshot.getFileName().toString();
                     if (SnapshotId.looksLikeOne(name)) {
                         published.put(new SnapshotId(name), vm);
@@ -241,17 +222,6 @@ public final class ReflinkStore implements Store {
             }
             return published;
         });
-    }
-
-    private static List<Path> entries(Path directory) throws IOException {
-        List<Path> entries = new ArrayList<>();
-        try (DirectoryStream<Path> stream = Files.newDirectoryStream(directory)) {
-            stream.forEach(entries::add);
-        } catch (NoSuchFileException | NotDirectoryException e) {
-            // Removed since its parent was listed.
-            return List.of();
-        }
-        return entries;
     }
 
     @Override
@@ -273,18 +243,21 @@ public final class ReflinkStore implements Store {
     }
 
     @Override
-    public void delete(VmId vm, SnapshotId snapshot) {
+    public void unpublish(VmId vm, SnapshotId snapshot) {
         attempt("cannot delete snapshot " + snapshot, () -> {
-            // In its own directory, where a full file system has room for the name.
-            Path deleted = layout.deleted(vm, snapshot);
             try {
-                Files.move(layout.snapshot(vm, snapshot), deleted, StandardCopyOption.ATOMIC_MOVE);
+                // In its own directory, where a full file system has room for the name.
+                Files.move(layout.snapshot(vm, snapshot), layout.deleted(vm, snapshot), StandardCopyOption.ATOMIC_MOVE);
             } catch (NoSuchFileException e) {
                 return;
             }
             Durability.sync(layout.vm(vm));
-            Staging.deleteTree(deleted);
         });
+    }
+
+    @Override
+    public void free(VmId vm, SnapshotId snapshot) {
+        attempt("cannot free the room of snapshot " + snapshot, () -> Staging.deleteTree(layout.deleted(vm, snapshot)));
     }
 
     @Override
@@ -298,7 +271,22 @@ public final class ReflinkStore implements Store {
     }
 
     @Override
-    public Staged stage(OperationId operation, Snapshot snapshot, List<DiskImage> images) {
+    public Map<SnapshotId, Long> exclusiveBytes() {
+        return produce("cannot measure the snapshots", () -> space().exclusive());
+    }
+
+    @Override
+    public long freedByDeleting(Set<SnapshotId> snapshots) {
+        return produce("cannot measure the snapshots", () -> space().freedByDeleting(snapshots));
+    }
+
+    private ReflinkSpace space() {
+        return new ReflinkSpace(root, layout, published());
+    }
+
+    @Override
+    public Staged stage(
+            OperationId operation, Snapshot snapshot, List<DiskImage> images, Map<DiskName, FileStamp> guarded) {
         return produce("cannot stage the disks of snapshot " + snapshot.name(), () -> {
             Staging staging = Staging.create(layout.staging(operation));
             try {
@@ -312,7 +300,12 @@ public final class ReflinkStore implements Store {
                     }
                     Durability.sync(staged);
                     swaps.add(new Intent.Swap(
-                            image.disk(), id, root.relativize(staged).toString(), live.toString()));
+                            image.disk(),
+                            id(),
+                            root.relativize(staged).toString(),
+                            FileStatus.of(staged).inode(),
+                            live.toString(),
+                            Optional.ofNullable(guarded.get(image.disk()))));
                 }
                 Durability.sync(staging.directory());
                 Durability.sync(layout.staging());
@@ -326,36 +319,41 @@ public final class ReflinkStore implements Store {
 
     @Override
     public void write(Intent intent) {
-        attempt(
-                "cannot record the rollback of VM " + intent.vm(),
-                () -> CheckedFile.replace(layout.intent(intent.vm()), intent));
+        attempt("cannot record the rollback of VM " + intent.vm(), () -> intents.write(intent));
     }
 
     @Override
-    public List<Intent> intents() {
+    public List<Intent> intents(Consumer<Problem> damaged) {
         return produce("cannot read the rollbacks under way", () -> {
-            List<Intent> intents = new ArrayList<>();
-            for (Path file : entries(layout.intents())) {
-                if (file.toString().endsWith(".json")) {
-                    intents.add(CheckedFile.read(file, Intent.class));
-                }
-            }
-            return List.copyOf(intents);
+            requireMounted();
+            return intents.all(damaged);
+        });
+    }
+
+    @Override
+    public Optional<Intent> intent(VmId vm) {
+        return produce("cannot read the rollback of VM " + vm, () -> {
+            requireMounted();
+            return intents.of(vm);
         });
     }
 
     @Override
     public void swap(Intent.Swap swap) {
-        attempt("cannot put disk " + swap.disk() + " in place", () -> {
+        String what = "cannot put disk " + swap.disk() + " in place";
+        attempt(what, () -> {
             Path staged = root.resolve(swap.staged());
             Path live = Path.of(swap.live());
-            try {
-                Files.move(staged, live, StandardCopyOption.ATOMIC_MOVE);
-            } catch (NoSuchFileException e) {
-                if (!Files.exists(live)) {
-                    throw e;
+            Optional<FileStamp> present = FileStamp.of(live);
+            if (present.filter(stamp -> stamp.inode() == swap.inode()).isEmpty()) {
+                if (!present.equals(swap.guarded())) {
+                    throw new Problem(
+                            Code.REFUSED,
+                            what,
+                            live + " was changed after the guard snapshot had been taken",
+                            "Find out who writes to it while the VM is off, and try again");
                 }
-                // Done before a restart.
+                Files.move(staged, live, StandardCopyOption.ATOMIC_MOVE);
             }
             Durability.sync(live.getParent());
         });
@@ -364,18 +362,18 @@ public final class ReflinkStore implements Store {
     @Override
     public void lift(Intent intent) {
         attempt("cannot end the rollback of VM " + intent.vm(), () -> {
-            Files.deleteIfExists(layout.intent(intent.vm()));
-            Durability.sync(layout.intents());
+            intents.remove(intent);
             for (Path directory : stagingOf(intent)) {
                 Staging.deleteTree(directory);
             }
         });
     }
 
-    private Set<Path> stagingOf(Intent intent) {
+    /** The directories in which it has something staged. */
+    Set<Path> stagingOf(Intent intent) {
         Set<Path> directories = new HashSet<>();
         for (Intent.Swap swap : intent.swaps()) {
-            if (swap.store().equals(id)) {
+            if (swap.store().equals(id())) {
                 directories.add(root.resolve(swap.staged()).getParent());
             }
         }
@@ -398,42 +396,14 @@ public final class ReflinkStore implements Store {
     @Override
     public boolean recover(Predicate<VmId> exists) {
         return produce("cannot clear what an interrupted operation left", () -> {
-            Set<Path> wanted = new HashSet<>();
-            intents().forEach(intent -> wanted.addAll(stagingOf(intent)));
-            boolean clear = true;
-            for (Path directory : entries(layout.staging())) {
-                if (!wanted.contains(directory)) {
-                    clear &= recoverStaging(directory, exists);
-                }
-            }
-            for (Path vm : entries(layout.vms())) {
-                for (Path directory : entries(vm)) {
-                    if (directory.getFileName().toString().startsWith(Layout.DELETED)) {
-                        Staging.deleteTree(directory);
-                    }
-                }
-            }
-            return clear;
+            requireMounted();
+            return new Leftovers(this, exists).clear();
         });
     }
 
-    private boolean recoverStaging(Path directory, Predicate<VmId> exists) throws IOException {
-        Optional<Staging> abandoned = Staging.adopt(directory);
-        if (abandoned.isEmpty()) {
-            // Its owner lives and will clear it.
-            return true;
-        }
-        try (Staging staging = abandoned.get()) {
-            try {
-                ReflinkCloneOut.recover(this, staging, exists);
-                LOG.info("cleared {}, left by an interrupted operation", directory);
-                return true;
-            } catch (Problem e) {
-                staging.keep();
-                LOG.warn("{} stays until it can be told what it belongs to: {}", directory, e.getMessage());
-                return false;
-            }
-        }
+    /** INVARIANT: every look at what is published begins here, so that an unmounted store is away and not empty. */
+    private void requireMounted() throws IOException {
+        identity.require("cannot use the store " + root, layout);
     }
 
     /** Work on storage that may fail. */

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.List;
 import org.flatsnap.linux.Errno;
 import org.flatsnap.linux.ErrnoException;
 import org.flatsnap.model.Problem;
@@ -11,6 +12,9 @@ import org.flatsnap.model.Problem.Code;
 
 /** The one place where failures of storage become a {@link Problem} with a remedy. */
 final class StorageProblem {
+    private static final List<Integer> KNOWN =
+            List.of(Errno.ENOSPC, Errno.EDQUOT, Errno.EROFS, Errno.EXDEV, Errno.EIO, Errno.ENAMETOOLONG);
+
     private StorageProblem() {}
 
     static Problem of(String what, Path root, IOException cause) {
@@ -51,6 +55,13 @@ final class StorageProblem {
                         "a file is missing (" + cause.getMessage() + ")",
                         "Check that the store " + root + " is mounted and the disk is where the VM's definition says",
                         cause);
+            case Errno.ENAMETOOLONG ->
+                new Problem(
+                        Code.INVALID,
+                        what,
+                        "a file name would be longer than 255 bytes",
+                        "Choose a shorter name",
+                        cause);
             case Errno.EIO ->
                 new Problem(
                         Code.UNAVAILABLE,
@@ -77,13 +88,9 @@ final class StorageProblem {
         }
         // java.nio keeps the C library's text and drops the number.
         String reason = cause instanceof FileSystemException failed ? failed.getReason() : cause.getMessage();
-        return switch (String.valueOf(reason)) {
-            case "No space left on device" -> Errno.ENOSPC;
-            case "Disk quota exceeded" -> Errno.EDQUOT;
-            case "Read-only file system" -> Errno.EROFS;
-            case "Invalid cross-device link" -> Errno.EXDEV;
-            case "Input/output error" -> Errno.EIO;
-            default -> 0;
-        };
+        return KNOWN.stream()
+                .filter(errno -> Errno.text(errno).equals(reason))
+                .findFirst()
+                .orElse(0);
     }
 }

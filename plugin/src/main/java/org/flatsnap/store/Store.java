@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
@@ -62,8 +63,11 @@ public interface Store {
     /** Replaces what is known about a published snapshot, atomically and durably. */
     void replace(Snapshot snapshot);
 
-    /** Unpublishes in one atomic step, then frees the room. Absent is fine. */
-    void delete(VmId vm, SnapshotId id);
+    /** Makes a published snapshot invisible for good, in one atomic and durable step. Absent is fine. */
+    void unpublish(VmId vm, SnapshotId id);
+
+    /** Frees the room of an unpublished snapshot; {@link #recover} does it for one that was left. Absent is fine. */
+    void free(VmId vm, SnapshotId id);
 
     /** The complete raw image of one disk, readable, never to be written. */
     Path image(VmId vm, SnapshotId id, DiskName disk);
@@ -71,19 +75,42 @@ public interface Store {
     /** A file saved beside the images: {@code snapshot.json}, {@code domain.xml}, {@code nvram.fd}. */
     Path savedFile(VmId vm, SnapshotId id, String fileName);
 
-    /** Clones images into staging with the owner, mode and label of the live disks, durable and ready to be swapped in. */
-    Staged stage(OperationId operation, Snapshot snapshot, List<DiskImage> images);
+    /**
+     * What each published snapshot alone keeps from being free, in bytes. May take seconds. On btrfs the most it can be: an
+     * extent that was written as one is freed there as one, when the last part of it is unused.
+     */
+    Map<SnapshotId, Long> exclusiveBytes();
+
+    /** What deleting all of these together would free, in bytes; unknown ones count nothing. As exact as {@link #exclusiveBytes}. */
+    long freedByDeleting(Set<SnapshotId> snapshots);
+
+    /**
+     * Clones images into staging with the owner, mode and label of the live disks, durable and ready to be swapped in.
+     *
+     * @param guarded what the live files were like when their guard was taken
+     */
+    Staged stage(OperationId operation, Snapshot snapshot, List<DiskImage> images, Map<DiskName, FileStamp> guarded);
 
     /** Makes the intent stand durably. */
     void write(Intent intent);
 
-    /** The intents that stand on this store. */
-    List<Intent> intents();
+    /**
+     * The intents that stand on this store.
+     *
+     * @param damaged told of each one that cannot be read
+     */
+    List<Intent> intents(Consumer<Problem> damaged);
 
-    /** Puts a staged disk in the live one's place, durably. Done before is fine. */
+    /** The intent of one VM, if one stands here. */
+    Optional<Intent> intent(VmId vm);
+
+    /**
+     * Puts a staged disk in the live one's place, durably. Done before is fine; a live file that is not what the guard holds is
+     * refused.
+     */
     void swap(Intent.Swap swap);
 
-    /** Lifts the intent of a VM and removes what was staged for it. Absent is fine. */
+    /** Lifts this intent and removes what was staged for it. Absent is fine, another one of the VM stays. */
     void lift(Intent intent);
 
     /**

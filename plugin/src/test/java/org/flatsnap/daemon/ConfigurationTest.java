@@ -39,7 +39,7 @@ class ConfigurationTest {
                 view = "/view"
                 time-zone = "Europe/Vienna"
                 libvirt = "test:///default"
-                freeze-timeout = "500ms"
+                freeze-timeout = "5s"
                 stop-timeout = "2m"
                 guard-retention = "12h"
                 [[store]]
@@ -54,7 +54,7 @@ class ConfigurationTest {
                         Path.of("/view"),
                         ZoneId.of("Europe/Vienna"),
                         "test:///default",
-                        Duration.ofMillis(500),
+                        Duration.ofSeconds(5),
                         Duration.ofMinutes(2),
                         Duration.ofHours(12),
                         java.util.List.of(Path.of("/a"), Path.of("/c"))));
@@ -77,6 +77,7 @@ class ConfigurationTest {
                 "freeze-timeout = '10' | line 1 | 'freeze-timeout' | such as \"10s\"",
                 "freeze-timeout = '0s' | line 1 | 'freeze-timeout' | positive",
                 "freeze-timeout = 10 | line 1 | not a text | in quotes",
+                "freeze-timeout = '5m' | line 1 | 'freeze-timeout' | between",
                 "libvirt = '' | line 1 | 'libvirt' | qemu:///system",
                 "store = '/x' | line 1 | not a list of tables | [[store]]",
                 "store = ['/x'] | line 1 | not a list of tables | [[store]]",

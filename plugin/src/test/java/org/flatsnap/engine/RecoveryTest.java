@@ -10,12 +10,17 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import org.flatsnap.linux.Host;
+import org.flatsnap.model.DiskName;
 import org.flatsnap.model.OperationId;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.Problem.Code;
 import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.VmId;
+import org.flatsnap.model.VmState;
+import org.flatsnap.store.FileStamp;
 import org.flatsnap.store.Intent;
 import org.flatsnap.store.ReflinkStore;
 import org.flatsnap.store.Staged;
@@ -23,6 +28,7 @@ import org.flatsnap.store.Store;
 import org.flatsnap.testing.Bench;
 import org.flatsnap.testing.Bench.Domain;
 import org.flatsnap.testing.LoopFileSystem;
+import org.flatsnap.testing.RunningGuest;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -50,19 +56,22 @@ class RecoveryTest {
     }
 
     private List<Store> stores() {
-        return List.of(ReflinkStore.open(bench.store(0)), ReflinkStore.open(bench.store(1)));
+        return List.of(
+                ReflinkStore.open(bench.store(0), Optional.empty()),
+                ReflinkStore.open(bench.store(1), Optional.empty()));
     }
 
     /** A rollback as far as its intent, which is as much as a killed daemon can have left undone. */
-    private Intent decide(Snapshot target) {
+    private Intent decide(Snapshot target) throws IOException {
         OperationId operation = OperationId.random();
         List<Store> stores = stores();
         try (Staged first =
-                        stores.get(0).stage(operation, target, target.disks().subList(0, 1));
+                        stores.get(0).stage(operation, target, target.disks().subList(0, 1), stamps());
                 Staged second =
-                        stores.get(1).stage(operation, target, target.disks().subList(1, 2))) {
+                        stores.get(1).stage(operation, target, target.disks().subList(1, 2), stamps())) {
             Intent intent = new Intent(
                     operation,
+                    Host.name(),
                     new VmId(vm.uuid()),
                     target.id(),
                     Optional.empty(),
@@ -76,6 +85,14 @@ class RecoveryTest {
             second.keep();
             return intent;
         }
+    }
+
+    private Map<DiskName, FileStamp> stamps() throws IOException {
+        return Map.of(
+                new DiskName("vda"),
+                FileStamp.of(vda).orElseThrow(),
+                new DiskName("vdb"),
+                FileStamp.of(vdb).orElseThrow());
     }
 
     private void assertBoth(String a, String b) throws IOException {
@@ -101,6 +118,30 @@ class RecoveryTest {
             assertThat(bench.engine().rollBack(retry).snapshot()).isEqualTo(target.id());
             assertThat(bench.names(vm)).containsExactly("s0");
         }
+    }
+
+    @Test
+    void whatWasWrittenWhileTheIntentStoodIsKeptInAnotherGuard() throws IOException {
+        Snapshot target = bench.take(vm, "s0");
+        write(vda, "a1");
+        write(vdb, "b1");
+        decide(target);
+        write(vda, "written by a guest that should not have run");
+
+        bench.restart();
+
+        assertBoth("a0", "b0");
+        bench.undo(vm);
+        assertBoth("written by a guest that should not have run", "b0");
+    }
+
+    @Test
+    void aVmThatWasStoppedForNothingIsStartedAgain() throws IOException {
+        Files.createFile(bench.state().resolve("guests").resolve(vm.uuid() + ".stop"));
+        bench.restart();
+        assertThat(bench.libvirt().state(new VmId(vm.uuid()))).isEqualTo(VmState.RUNNING);
+        assertThat(bench.state().resolve("guests")).isEmptyDirectory();
+        RunningGuest.virsh("destroy", vm.uuid());
     }
 
     @Test
@@ -136,7 +177,7 @@ class RecoveryTest {
     void aPartWithoutItsHomeIsRemovedAndAWholeSnapshotIsNot() throws IOException {
         Snapshot whole = bench.take(vm, "s0");
         Snapshot torn = bench.take(vm, "s1");
-        stores().get(0).delete(new VmId(vm.uuid()), torn.id());
+        stores().get(0).unpublish(new VmId(vm.uuid()), torn.id());
 
         bench.restartWithoutCatalog();
 
@@ -148,7 +189,7 @@ class RecoveryTest {
     void whatCameAndWentWhileNoDaemonRanIsSeenAtStart() throws IOException {
         Snapshot first = bench.take(vm, "s0");
         bench.take(vm, "s1");
-        stores().get(0).delete(new VmId(vm.uuid()), first.id());
+        stores().get(0).unpublish(new VmId(vm.uuid()), first.id());
         bench.restart();
         assertThat(bench.names(vm)).containsExactly("s1");
     }

@@ -127,8 +127,7 @@ class RunningVmTest {
     @Test
     void whatAKilledDaemonLeftFrozenIsThawedAtTheNextStart() throws IOException {
         assertThat(virsh("domfsfreeze", guest.domain().uuid())).contains("Froze");
-        Files.createFile(
-                bench.state().resolve("standing-still").resolve(guest.domain().uuid() + ".freeze"));
+        Files.createFile(bench.state().resolve("guests").resolve(guest.domain().uuid() + ".freeze"));
 
         bench.restart();
 
@@ -138,8 +137,7 @@ class RunningVmTest {
     @Test
     void whatAKilledDaemonLeftPausedIsResumedAtTheNextStart() throws IOException {
         virsh("suspend", guest.domain().uuid());
-        Files.createFile(
-                bench.state().resolve("standing-still").resolve(guest.domain().uuid() + ".pause"));
+        Files.createFile(bench.state().resolve("guests").resolve(guest.domain().uuid() + ".pause"));
 
         bench.restart();
 

@@ -13,10 +13,12 @@ import org.flatsnap.catalog.Catalog;
 import org.flatsnap.engine.Engine;
 import org.flatsnap.engine.Finding;
 import org.flatsnap.engine.Stores;
+import org.flatsnap.hypervisor.GuestNotes;
 import org.flatsnap.hypervisor.Quiescer;
 import org.flatsnap.model.Disk;
 import org.flatsnap.model.VmId;
 import org.flatsnap.model.VmState;
+import org.flatsnap.store.KnownStores;
 import org.flatsnap.testing.Bench;
 import org.flatsnap.testing.Commands;
 import org.flatsnap.testing.LoopFileSystem;
@@ -38,13 +40,18 @@ public final class ApiBench implements AutoCloseable {
         state = Files.createTempDirectory("flatsnap-api-");
         catalog = Catalog.open(state.resolve("catalog.db"));
         Clock clock = Clock.system(ZONE);
+        GuestNotes notes = new GuestNotes(state.resolve("guests"));
         engine = new Engine(
-                new Stores(List.of(fileSystem.root()), Duration.ofMillis(300)),
+                new Stores(
+                        List.of(fileSystem.root()),
+                        KnownStores.read(state.resolve("stores.json")),
+                        Duration.ofMillis(300)),
                 manager,
                 catalog,
-                new Quiescer(manager, state.resolve("standing-still"), Duration.ofSeconds(5)),
+                new Quiescer(manager, notes, Duration.ofSeconds(5)),
+                notes,
                 clock,
-                new Engine.Settings(Duration.ofDays(7), Duration.ofSeconds(30)));
+                new Engine.Settings("node1", Duration.ofDays(7), Duration.ofSeconds(30)));
         engine.start();
         server = new ApiServer(
                 engine, catalog, socket(), ZONE, () -> List.of(Finding.ok("view", "mounted at /snapshots")));

@@ -5,6 +5,7 @@ import static org.flatsnap.server.ApiClient.encoded;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
@@ -238,7 +239,7 @@ class ApiTest {
     void namesOfAnyScriptGoThrough(String name) throws Exception {
         bench.vm(name, "vda");
 
-        Answer taken = take(name, "{\"name\":" + new com.google.gson.JsonPrimitive(name) + "}");
+        Answer taken = take(name, "{\"name\":" + new JsonPrimitive(name) + "}");
 
         String path = "/v1/vms/" + encoded(name) + "/snapshots/" + encoded(name);
         assertThat(taken.text("name")).isEqualTo(name);

@@ -28,7 +28,7 @@ public final class FakeManager implements Manager, Guests {
 
     /** Adds or replaces a VM. */
     public void put(VmId id, String name, VmState state, List<Disk> disks) {
-        Vm bare = new Vm(id, new VmName(name), state, false, Vm.Agent.NONE, disks, Optional.empty(), "");
+        Vm bare = new Vm(id, new VmName(name), state, true, false, Vm.Agent.NONE, disks, Optional.empty(), "");
         vms.put(id, withDefinition(bare));
     }
 
@@ -37,6 +37,7 @@ public final class FakeManager implements Manager, Guests {
                 vm.id(),
                 vm.name(),
                 vm.state(),
+                vm.persistent(),
                 vm.savedMemory(),
                 vm.agent(),
                 vm.disks(),
@@ -64,8 +65,8 @@ public final class FakeManager implements Manager, Guests {
     private void change(VmId id, VmState state) {
         vms.computeIfPresent(
                 id,
-                (same, vm) ->
-                        withDefinition(new Vm(id, vm.name(), state, false, vm.agent(), vm.disks(), vm.firmware(), "")));
+                (same, vm) -> withDefinition(
+                        new Vm(id, vm.name(), state, true, false, vm.agent(), vm.disks(), vm.firmware(), "")));
     }
 
     @Override
@@ -119,7 +120,7 @@ public final class FakeManager implements Manager, Guests {
                 .filter(disk -> disks.containsKey(disk.name()))
                 .map(disk -> rawDisk(disk.name().value(), disks.get(disk.name())))
                 .toList();
-        Vm clone = new Vm(id, name, VmState.OFF, false, Vm.Agent.NONE, replaced, Optional.empty(), "");
+        Vm clone = new Vm(id, name, VmState.OFF, true, false, Vm.Agent.NONE, replaced, Optional.empty(), "");
         return new CloneDefinition(Json.COMPACT.toJson(clone), List.of("it has no network"));
     }
 
@@ -155,7 +156,7 @@ public final class FakeManager implements Manager, Guests {
     }
 
     @Override
-    public void thaw(VmId vm, Duration patience) {
+    public int thaw(VmId vm, Duration patience) {
         throw noAgent();
     }
 

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.flatsnap.model.VmState;
 import org.flatsnap.server.ApiClient.Answer;
 import org.junit.jupiter.api.Test;
@@ -40,8 +41,7 @@ class FarewellTest {
         }
 
         CompletableFuture<Void> closing = CompletableFuture.runAsync(bench::close);
-        assertThatThrownBy(() -> closing.get(1, TimeUnit.SECONDS))
-                .isInstanceOf(java.util.concurrent.TimeoutException.class);
+        assertThatThrownBy(() -> closing.get(1, TimeUnit.SECONDS)).isInstanceOf(TimeoutException.class);
         assertThatThrownBy(() -> client.send("GET", "/v1/health")).isInstanceOf(IOException.class);
         gate.countDown();
 

@@ -18,8 +18,10 @@ import java.util.stream.Stream;
 import org.flatsnap.catalog.Catalog;
 import org.flatsnap.engine.Engine;
 import org.flatsnap.engine.Stores;
+import org.flatsnap.hypervisor.GuestNotes;
 import org.flatsnap.hypervisor.Quiescer;
 import org.flatsnap.model.Problem;
+import org.flatsnap.store.KnownStores;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -39,13 +41,15 @@ class SocketFileTest {
     void openEngine() throws IOException {
         catalog = Catalog.open(directory.resolve("catalog.db"));
         FakeManager manager = new FakeManager();
+        GuestNotes notes = new GuestNotes(directory.resolve("guests"));
         engine = new Engine(
-                new Stores(List.of(), Duration.ofSeconds(1)),
+                new Stores(List.of(), KnownStores.read(directory.resolve("stores.json")), Duration.ofSeconds(1)),
                 manager,
                 catalog,
-                new Quiescer(manager, directory.resolve("standing-still"), Duration.ofSeconds(1)),
+                new Quiescer(manager, notes, Duration.ofSeconds(1)),
+                notes,
                 Clock.systemUTC(),
-                new Engine.Settings(Duration.ofDays(7), Duration.ofSeconds(1)));
+                new Engine.Settings("node1", Duration.ofDays(7), Duration.ofSeconds(1)));
     }
 
     @AfterEach

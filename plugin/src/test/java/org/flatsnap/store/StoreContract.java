@@ -4,14 +4,20 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.flatsnap.linux.Durability;
 import org.flatsnap.model.Consistency;
 import org.flatsnap.model.Description;
 import org.flatsnap.model.DiskImage;
@@ -30,13 +36,18 @@ import org.flatsnap.model.VmName;
 import org.flatsnap.model.VmState;
 import org.flatsnap.store.Intent.Swap;
 import org.flatsnap.testing.Bench;
+import org.flatsnap.testing.Commands;
 import org.flatsnap.testing.LoopFileSystem;
+import org.flatsnap.testing.RunningGuest;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** What every store promises, on a real file system. */
 abstract class StoreContract {
+    /** What the file system itself may need to tell of a change. */
+    private static final long TOLERANCE = 512 << 10;
+
     private static final VmId VM = Snapshots.WEB01;
     private static final DiskName VDA = new DiskName("vda");
 
@@ -52,10 +63,15 @@ abstract class StoreContract {
         Files.createFile(disk);
     }
 
+    /** Whether the file system frees the unused part of an extent that it wrote as one. */
+    boolean freesPartsOfExtents() {
+        return true;
+    }
+
     @BeforeEach
     void open() throws IOException {
         fileSystem = make();
-        store = ReflinkStore.open(fileSystem.root());
+        store = ReflinkStore.open(fileSystem.root(), Optional.empty());
         live = fileSystem.root().resolve("vm.raw");
         prepare(live);
         Bench.write(live, "v0");
@@ -104,6 +120,12 @@ abstract class StoreContract {
         }
     }
 
+    private void delete(SnapshotId id) {
+        store.unpublish(VM, id);
+        assertThat(store.read(VM, id)).isEmpty();
+        store.free(VM, id);
+    }
+
     private String content(Snapshot snapshot) throws IOException {
         return Bench.read(store.image(VM, snapshot.id(), VDA));
     }
@@ -120,7 +142,7 @@ abstract class StoreContract {
 
     @Test
     void identityStaysWhenItIsMountedElsewhere() {
-        assertThat(ReflinkStore.open(fileSystem.root()).id()).isEqualTo(store.id());
+        assertThat(ReflinkStore.open(fileSystem.root(), Optional.empty()).id()).isEqualTo(store.id());
     }
 
     @Test
@@ -159,9 +181,9 @@ abstract class StoreContract {
             snapshots.add(take("s" + i));
         }
         for (int i : new int[] {2, 0, 4}) {
-            store.delete(VM, snapshots.get(i).id());
+            delete(snapshots.get(i).id());
         }
-        store.delete(VM, snapshots.get(2).id());
+        delete(snapshots.get(2).id());
         assertThat(store.published().keySet())
                 .containsExactlyInAnyOrder(
                         snapshots.get(1).id(), snapshots.get(3).id());
@@ -174,13 +196,16 @@ abstract class StoreContract {
         Snapshot target = take("s0");
         Bench.write(live, "v1");
         Intent intent;
-        try (Staged staged = store.stage(OperationId.random(), target, target.disks())) {
+        try (Staged staged = store.stage(OperationId.random(), target, target.disks(), Map.of(VDA, stamp()))) {
             intent = intent(target, staged.swaps());
             store.write(intent);
             staged.keep();
         }
         assertThat(Bench.read(live)).isEqualTo("v1");
-        assertThat(ReflinkStore.open(fileSystem.root()).intents()).containsExactly(intent);
+        assertThat(ReflinkStore.open(fileSystem.root(), Optional.empty()).intents(e -> {
+                    throw e;
+                }))
+                .containsExactly(intent);
         assertThat(store.recover(vm -> false)).isTrue();
 
         for (int i = 0; i < 2; i++) {
@@ -189,15 +214,62 @@ abstract class StoreContract {
         }
         store.lift(intent);
         store.lift(intent);
-        assertThat(store.intents()).isEmpty();
+        assertThat(store.intent(VM)).isEmpty();
         assertEmpty("staging");
         Bench.write(live, "v2");
         assertThat(content(target)).isEqualTo("v0");
     }
 
+    private FileStamp stamp() throws IOException {
+        return FileStamp.of(live).orElseThrow();
+    }
+
+    @Test
+    void aLiveFileThatTheGuardDoesNotHoldIsNotReplaced() throws IOException {
+        Snapshot target = take("s0");
+        Bench.write(live, "v1");
+        try (Staged staged = store.stage(OperationId.random(), target, target.disks(), Map.of(VDA, stamp()))) {
+            Bench.write(live, "v2");
+            assertProblem(
+                    Code.REFUSED,
+                    "changed after the guard",
+                    () -> store.swap(staged.swaps().get(0)));
+        }
+        assertThat(Bench.read(live)).isEqualTo("v2");
+    }
+
+    @Test
+    void aMissingStagedDiskIsNotTakenForDone() throws IOException {
+        Snapshot target = take("s0");
+        Bench.write(live, "v1");
+        Swap swap;
+        try (Staged staged = store.stage(OperationId.random(), target, target.disks(), Map.of(VDA, stamp()))) {
+            swap = staged.swaps().get(0);
+        }
+        assertThatThrownBy(() -> store.swap(swap)).isInstanceOf(Problem.class);
+        assertThat(Bench.read(live)).isEqualTo("v1");
+    }
+
+    @Test
+    void anUnmountedStoreIsAwayAndNotEmpty() {
+        take("s0");
+        Path root = fileSystem.root();
+        fileSystem.unmount();
+        try {
+            assertProblem(Code.UNAVAILABLE, "not mounted", () -> store.published());
+            assertProblem(Code.UNAVAILABLE, "not mounted", () -> store.lock(VM, Duration.ZERO));
+            assertProblem(Code.UNAVAILABLE, "not mounted", () -> ReflinkStore.open(root, Optional.of(store.id())));
+            assertThat(root).isEmptyDirectory();
+        } finally {
+            fileSystem.mount();
+        }
+        assertThat(store.published()).hasSize(1);
+    }
+
     private static Intent intent(Snapshot target, List<Swap> swaps) {
         return new Intent(
                 OperationId.random(),
+                "node1",
                 VM,
                 target.id(),
                 Optional.empty(),
@@ -210,7 +282,7 @@ abstract class StoreContract {
     @Test
     void stagingWithoutAnIntentIsWithdrawn() throws IOException {
         Snapshot target = take("s0");
-        try (Staged staged = store.stage(OperationId.random(), target, target.disks())) {
+        try (Staged staged = store.stage(OperationId.random(), target, target.disks(), Map.of(VDA, stamp()))) {
             assertThat(staged.swaps()).hasSize(1);
         }
         assertEmpty("staging");
@@ -339,7 +411,7 @@ abstract class StoreContract {
         assertThat(content(first)).isEqualTo("v0");
         assertThat(content(second)).isEqualTo("v1");
 
-        store.published().keySet().forEach(id -> store.delete(VM, id));
+        store.published().keySet().forEach(id -> delete(id));
         assertThat(store.published()).isEmpty();
         Files.delete(filler);
         take("again");
@@ -352,16 +424,72 @@ abstract class StoreContract {
         Snapshot snapshot = take("s0");
         fileSystem.remount("ro");
         try {
-            Store readOnly = ReflinkStore.open(fileSystem.root());
+            Store readOnly = ReflinkStore.open(fileSystem.root(), Optional.empty());
             assertThat(readOnly.status().readOnly()).isTrue();
             assertThat(scan(new ArrayList<>())).containsExactly(snapshot);
             assertProblem(Code.UNAVAILABLE, "read-only", () -> readOnly.lock(VM, Duration.ZERO));
-            assertProblem(Code.UNAVAILABLE, "read-only", () -> readOnly.delete(VM, snapshot.id()));
+            assertProblem(Code.UNAVAILABLE, "read-only", () -> readOnly.unpublish(VM, snapshot.id()));
             assertProblem(Code.UNAVAILABLE, "read-only", () -> take("s1"));
         } finally {
             fileSystem.remount("rw");
         }
         take("s1");
+    }
+
+    @Test
+    void whatDeletingWouldFreeIsWhatItFrees() throws IOException {
+        List<Snapshot> snapshots = new ArrayList<>();
+        for (int i = 0; i < 4; i++) {
+            overwrite(i << 20, 4 << 20, i);
+            snapshots.add(take("s" + i));
+        }
+        overwrite(0, 8 << 20, 9);
+        Durability.sync(live);
+
+        Map<SnapshotId, Long> exclusive = store.exclusiveBytes();
+        assertThat(exclusive.keySet()).isEqualTo(store.published().keySet());
+        for (Snapshot snapshot : List.of(snapshots.get(1), snapshots.get(3))) {
+            long expected = exclusive.get(snapshot.id());
+            if (freesPartsOfExtents()) {
+                assertFreed(Set.of(snapshot.id()), expected);
+            } else {
+                long before = available();
+                delete(snapshot.id());
+                assertThat(available() - before).isLessThanOrEqualTo(expected + TOLERANCE);
+            }
+            exclusive = store.exclusiveBytes();
+        }
+        Set<SnapshotId> rest = exclusive.keySet();
+        long alone = exclusive.values().stream().mapToLong(Long::longValue).sum();
+        long together = store.freedByDeleting(rest);
+        assertThat(together).isGreaterThan(alone);
+        if (freesPartsOfExtents()) {
+            assertFreed(rest, together);
+        }
+    }
+
+    private void overwrite(long position, int length, int fill) throws IOException {
+        byte[] bytes = new byte[length];
+        java.util.Arrays.fill(bytes, (byte) (fill + 1));
+        try (FileChannel channel = FileChannel.open(live, StandardOpenOption.WRITE)) {
+            channel.write(ByteBuffer.wrap(bytes), position);
+        }
+    }
+
+    private void assertFreed(Set<SnapshotId> going, long expected) throws IOException {
+        long before = available();
+        going.forEach(id -> delete(id));
+        long[] freed = new long[1];
+        RunningGuest.await(Duration.ofSeconds(60), expected + " bytes to be freed", () -> {
+            freed[0] = available() - before;
+            return Math.abs(freed[0] - expected) <= TOLERANCE;
+        });
+        assertThat(expected).isPositive();
+    }
+
+    private long available() {
+        Commands.run("sync", "-f", fileSystem.root().toString());
+        return store.status().availableBytes();
     }
 
     @Test
@@ -375,10 +503,10 @@ abstract class StoreContract {
 
     @Test
     void aLostIdentityIsNotReplacedByANewOne() throws IOException {
-        take("s0");
+        Snapshot snapshot = take("s0");
         Files.delete(flatsnap("store.json"));
-        assertProblem(Code.INTERNAL, "identity file", () -> ReflinkStore.open(fileSystem.root()));
-        assertThat(scan(new ArrayList<>())).hasSize(1);
+        assertProblem(Code.INTERNAL, "identity file", () -> ReflinkStore.open(fileSystem.root(), Optional.empty()));
+        assertThat(content(snapshot)).isEqualTo("v0");
     }
 
     static void assertProblem(Code code, String why, ThrowingCallable call) {

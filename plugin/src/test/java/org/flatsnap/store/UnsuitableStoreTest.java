@@ -6,6 +6,7 @@ import static org.flatsnap.store.StoreContract.assertProblem;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 import org.flatsnap.model.Problem.Code;
 import org.flatsnap.testing.LoopFileSystem;
 import org.junit.jupiter.api.Test;
@@ -15,7 +16,7 @@ class UnsuitableStoreTest {
     @Test
     void aFileSystemWithoutReflinkIsRefusedAndLeftAsItWas() throws IOException {
         try (LoopFileSystem ext4 = LoopFileSystem.ext4()) {
-            assertProblem(Code.UNSUPPORTED, "no reflink", () -> ReflinkStore.open(ext4.root()));
+            assertProblem(Code.UNSUPPORTED, "no reflink", () -> ReflinkStore.open(ext4.root(), Optional.empty()));
             try (var files = Files.list(ext4.root())) {
                 assertThat(files.map(file -> file.getFileName().toString())).containsExactly("lost+found");
             }
@@ -24,16 +25,19 @@ class UnsuitableStoreTest {
 
     @Test
     void aMissingDirectoryAndAFileAreToldApart(@TempDir Path directory) throws IOException {
-        assertProblem(Code.UNAVAILABLE, "no such directory", () -> ReflinkStore.open(directory.resolve("absent")));
+        assertProblem(
+                Code.UNAVAILABLE,
+                "no such directory",
+                () -> ReflinkStore.open(directory.resolve("absent"), Optional.empty()));
         Path file = Files.createFile(directory.resolve("file"));
-        assertProblem(Code.UNAVAILABLE, "not a directory", () -> ReflinkStore.open(file));
+        assertProblem(Code.UNAVAILABLE, "not a directory", () -> ReflinkStore.open(file, Optional.empty()));
     }
 
     @Test
     void anEmptyReadOnlyFileSystemIsRefused() {
         try (LoopFileSystem xfs = LoopFileSystem.smallXfs()) {
             xfs.remount("ro");
-            assertProblem(Code.UNAVAILABLE, "read-only", () -> ReflinkStore.open(xfs.root()));
+            assertProblem(Code.UNAVAILABLE, "read-only", () -> ReflinkStore.open(xfs.root(), Optional.empty()));
         }
     }
 }

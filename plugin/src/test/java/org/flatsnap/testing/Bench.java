@@ -21,8 +21,10 @@ import org.flatsnap.engine.RollbackRequest;
 import org.flatsnap.engine.RollbackResult;
 import org.flatsnap.engine.Stores;
 import org.flatsnap.engine.TakeRequest;
+import org.flatsnap.hypervisor.GuestNotes;
 import org.flatsnap.hypervisor.Libvirt;
 import org.flatsnap.hypervisor.Quiescer;
+import org.flatsnap.linux.Host;
 import org.flatsnap.manager.LibvirtManager;
 import org.flatsnap.model.Consistency;
 import org.flatsnap.model.DiskName;
@@ -31,6 +33,7 @@ import org.flatsnap.model.OperationId;
 import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.SnapshotName;
 import org.flatsnap.model.VmName;
+import org.flatsnap.store.KnownStores;
 
 /**
  * A whole flatsnap without daemon and view: real file systems, the real libvirt, a state directory that outlives the engine.
@@ -75,13 +78,18 @@ public final class Bench implements AutoCloseable {
     public void open() throws IOException {
         libvirt = new Libvirt(URI);
         catalog = Catalog.open(state.resolve("catalog.db"));
+        GuestNotes notes = new GuestNotes(state.resolve("guests"));
         engine = new Engine(
-                new Stores(fileSystems.stream().map(LoopFileSystem::root).toList(), Duration.ofSeconds(20)),
+                new Stores(
+                        fileSystems.stream().map(LoopFileSystem::root).toList(),
+                        KnownStores.read(state.resolve("stores.json")),
+                        Duration.ofSeconds(20)),
                 new LibvirtManager(libvirt, URI),
                 catalog,
-                new Quiescer(libvirt, state.resolve("standing-still"), patience),
+                new Quiescer(libvirt, notes, patience),
+                notes,
                 Clock.systemUTC(),
-                new Engine.Settings(Duration.ofDays(7), Duration.ofSeconds(30)));
+                new Engine.Settings(Host.name(), Duration.ofDays(7), Duration.ofSeconds(30)));
         engine.start();
     }
 
@@ -89,7 +97,6 @@ public final class Bench implements AutoCloseable {
     public void shut() {
         engine.close();
         catalog.close();
-        libvirt.close();
     }
 
     /** Ends the engine and starts another on the same state. */
@@ -194,6 +201,11 @@ public final class Bench implements AutoCloseable {
     /** The same under a name that is given. */
     public Domain defineExactly(String name, String devices) {
         return define(UUID.randomUUID(), name, "", devices);
+    }
+
+    /** A VM that is off, defined while the engine is shut. */
+    public Domain defineWhileShut(String name, String devices) {
+        return define(name, devices);
     }
 
     private Domain define(UUID uuid, String name, String os, String devices) {

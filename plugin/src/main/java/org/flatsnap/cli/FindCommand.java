@@ -1,0 +1,83 @@
+package org.flatsnap.cli;
+
+import java.util.List;
+import java.util.Optional;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParentCommand;
+
+/** Searches snapshots. */
+@Command(
+        name = "find",
+        description = "Find snapshots. All that is given must hold.",
+        footer = {
+            "",
+            "Patterns are those of the shell: * ? [abc]. Quote them.",
+            "Dates are 2026-11-22, 2026-11-22T14:00 (both in the daemon's time zone) or 2026-11-22T14:00:00Z.",
+            "",
+            "Examples:",
+            "  flatsnap find --vm 'web*' --tag prod",
+            "  flatsnap find --after 2026-11-01 --before 2026-12-01 --oldest-first",
+            "  flatsnap find --text upgrade"
+        })
+final class FindCommand implements Runnable {
+    @ParentCommand
+    private Flatsnap flatsnap;
+
+    @Option(names = "--vm", paramLabel = "GLOB", description = "The VM's name.")
+    private String vm;
+
+    @Option(names = "--name", paramLabel = "GLOB", description = "The snapshot's name.")
+    private String name;
+
+    @Option(names = "--after", paramLabel = "DATE", description = "Taken then or later.")
+    private String after;
+
+    @Option(names = "--before", paramLabel = "DATE", description = "Taken earlier.")
+    private String before;
+
+    @Option(
+            names = {"-t", "--tag"},
+            paramLabel = "TAG",
+            description = "Has this tag; may be repeated.")
+    private List<String> tags = List.of();
+
+    @Option(
+            names = "--text",
+            paramLabel = "TEXT",
+            description = "Name or description contains this, whatever the case.")
+    private String text;
+
+    @Option(names = "--oldest-first", description = "Begin with the oldest.")
+    private boolean oldestFirst;
+
+    @Option(
+            names = "--limit",
+            paramLabel = "N",
+            defaultValue = "50",
+            description = "Show at most so many (default: ${DEFAULT-VALUE}).")
+    private int limit;
+
+    @Option(
+            names = "--cursor",
+            paramLabel = "C",
+            description = "Go on where an earlier search with the same options ended.")
+    private String cursor;
+
+    @Override
+    public void run() {
+        Session session = flatsnap.session();
+        Query query = new Query("/v1/snapshots");
+        query.add("vmName", vm);
+        query.add("name", name);
+        query.add("after", after);
+        query.add("before", before);
+        tags.forEach(tag -> query.add("tag", tag));
+        query.add("text", text);
+        query.add("order", oldestFirst ? "oldest" : "newest");
+        query.add("limit", Integer.toString(limit));
+        query.add("cursor", cursor);
+        Optional<String> next = SnapshotTable.print(session, session.get(query.path()), true);
+        next.ifPresent(value -> session.note("there are more: repeat this with --cursor " + value));
+    }
+}

@@ -1,0 +1,66 @@
+package org.flatsnap.engine;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.flatsnap.engine.TakeSnapshot.Order;
+import org.flatsnap.model.Consistency;
+import org.flatsnap.model.DiskName;
+import org.flatsnap.model.Labels;
+import org.flatsnap.model.OperationId;
+import org.flatsnap.model.Snapshot;
+import org.flatsnap.model.StoreId;
+import org.flatsnap.model.Vm;
+import org.flatsnap.store.DiskSource;
+import org.flatsnap.store.Store;
+
+/** Keeps what is about to be replaced: an ordinary snapshot of exactly those files, with an expiry. */
+final class GuardSnapshot {
+    private final Stores stores;
+    private final TakeSnapshot taking;
+    private final Clock clock;
+    private final Duration retention;
+
+    GuardSnapshot(Stores stores, TakeSnapshot taking, Clock clock, Duration retention) {
+        this.stores = stores;
+        this.taking = taking;
+        this.clock = clock;
+        this.retention = retention;
+    }
+
+    /** A file that is about to be replaced; it need not exist. */
+    record Replaced(DiskName disk, StoreId store, Path live) {}
+
+    /**
+     * Takes it. The caller holds the VM's lock, and the VM is off.
+     *
+     * @return nothing if none of the files exists
+     */
+    Optional<Snapshot> take(
+            OperationId operation, Vm vm, List<Replaced> files, String before, boolean partial, Progress progress) {
+        Map<Store, List<DiskSource>> byStore = new LinkedHashMap<>();
+        for (Replaced file : files) {
+            if (Files.exists(file.live())) {
+                byStore.computeIfAbsent(stores.require(file.store()), store -> new ArrayList<>())
+                        .add(new DiskSource(file.disk(), file.live()));
+            }
+        }
+        if (byStore.isEmpty()) {
+            return Optional.empty();
+        }
+        Order order = new Order(
+                operation,
+                taking.nameFromTime("guard-"),
+                Labels.NONE,
+                Optional.of(new Snapshot.Guard(before, partial, clock.instant().plus(retention))),
+                Consistency.CRASH,
+                false);
+        return Optional.of(taking.capture(vm, new DiskPlan(byStore), order, progress));
+    }
+}

@@ -1,0 +1,65 @@
+package org.flatsnap.store;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+import org.flatsnap.linux.Durability;
+import org.flatsnap.model.Problem;
+import org.flatsnap.model.VmId;
+
+/** The files of the intents that stand, one a VM. The start interlock looks for them by name. */
+final class IntentFiles {
+    private static final String SUFFIX = ".json";
+
+    private final Layout layout;
+
+    IntentFiles(Layout layout) {
+        this.layout = layout;
+    }
+
+    void write(Intent intent) throws IOException {
+        CheckedFile.replace(layout.intent(intent.vm()), intent);
+    }
+
+    List<Intent> all(Consumer<Problem> damaged) throws IOException {
+        List<Intent> intents = new ArrayList<>();
+        for (Path file : Layout.entries(layout.intents())) {
+            if (file.toString().endsWith(SUFFIX)) {
+                try {
+                    read(file).ifPresent(intents::add);
+                } catch (Problem e) {
+                    damaged.accept(e);
+                }
+            }
+        }
+        return List.copyOf(intents);
+    }
+
+    Optional<Intent> of(VmId vm) throws IOException {
+        return read(layout.intent(vm));
+    }
+
+    /** Removes it durably; another rollback of the VM, begun meanwhile, stays. */
+    void remove(Intent intent) throws IOException {
+        boolean stands = of(intent.vm())
+                .filter(standing -> standing.operation().equals(intent.operation()))
+                .isPresent();
+        if (stands) {
+            Files.deleteIfExists(layout.intent(intent.vm()));
+            Durability.sync(layout.intents());
+        }
+    }
+
+    private static Optional<Intent> read(Path file) throws IOException {
+        try {
+            return Optional.of(CheckedFile.read(file, Intent.class));
+        } catch (NoSuchFileException e) {
+            return Optional.empty();
+        }
+    }
+}

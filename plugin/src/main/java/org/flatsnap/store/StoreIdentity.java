@@ -1,0 +1,76 @@
+package org.flatsnap.store;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.UUID;
+import org.flatsnap.linux.Durability;
+import org.flatsnap.linux.Reflink;
+import org.flatsnap.model.Problem;
+import org.flatsnap.model.Problem.Code;
+import org.flatsnap.model.StoreId;
+
+/** What {@code store.json} holds: which store this is. */
+record StoreIdentity(StoreId id) {
+
+    /**
+     * Reads it, or makes the store the first time.
+     *
+     * @param known the identity the store at this directory is known to have
+     */
+    static StoreIdentity readOrMake(String what, Path root, Layout layout, Optional<StoreId> known) throws IOException {
+        if (!Files.exists(layout.identity())) {
+            if (known.isPresent()) {
+                throw notTheStore(what, known.get());
+            }
+            make(what, root, layout);
+        }
+        StoreIdentity identity = CheckedFile.read(layout.identity(), StoreIdentity.class);
+        if (known.isPresent() && !known.get().equals(identity.id())) {
+            throw notTheStore(what, known.get());
+        }
+        return identity;
+    }
+
+    /** Refuses if another store, or none, lies there now. */
+    void require(String what, Layout layout) throws IOException {
+        if (!Files.exists(layout.identity())
+                || !CheckedFile.read(layout.identity(), StoreIdentity.class).equals(this)) {
+            throw notTheStore(what, id);
+        }
+    }
+
+    private static void make(String what, Path root, Layout layout) throws IOException {
+        probe(root);
+        layout.create();
+        if (!Layout.entries(layout.vms()).isEmpty()) {
+            throw new Problem(
+                    Code.INTERNAL,
+                    what,
+                    "it holds snapshots and its identity file " + layout.identity() + " is gone",
+                    "Restore that file from a backup; the id is the value of 'home' in any snapshot.json");
+        }
+        CheckedFile.replace(layout.identity(), new StoreIdentity(new StoreId(UUID.randomUUID())));
+        Durability.sync(root);
+    }
+
+    private static Problem notTheStore(String what, StoreId known) {
+        return new Problem(
+                Code.UNAVAILABLE,
+                what,
+                "what lies there is not the store " + known + " that was there before: its file system is not mounted",
+                "Mount it; if the store was given up for good, remove it from stores.json in the state directory");
+    }
+
+    /** Really clones a file: whether a file system can is not told by its type. */
+    private static void probe(Path root) throws IOException {
+        Path directory = Files.createTempDirectory(root, ".flatsnap-probe-");
+        try {
+            Path source = Files.write(directory.resolve("source"), new byte[1 << 16]);
+            Reflink.cloneFile(source, directory.resolve("clone"));
+        } finally {
+            Staging.deleteTree(directory);
+        }
+    }
+}
