@@ -27,10 +27,22 @@ class ProgramsTest {
     void argumentsArriveAsTheyAreAndBothStreamsComeBack(@TempDir Path directory) throws Exception {
         Path program = script(directory, "printf '%s|' \"$@\"; echo complaint >&2; exit 3");
 
-        Programs.Ended ended =
-                Programs.run(List.of(program.toString(), "a b", "$(reboot)", "'; x", "*", "Größe"), LONG);
+        Programs.Ended ended = Programs.run(List.of(program.toString(), "a b", "$(reboot)", "'; x", "*"), LONG);
 
-        assertThat(ended).isEqualTo(new Programs.Ended(3, "a b|$(reboot)|'; x|*|Größe|", "complaint\n"));
+        assertThat(ended).isEqualTo(new Programs.Ended(3, "a b|$(reboot)|'; x|*|", "complaint\n"));
+    }
+
+    @Test
+    void anArgumentArrivesWholeOrNotAtAll() throws Exception {
+        List<String> command = List.of("printf", "%s", "Größe 移行");
+
+        if (System.getProperty("sun.jnu.encoding").equals("UTF-8")) {
+            assertThat(Programs.run(command, LONG).output()).isEqualTo("Größe 移行");
+        } else {
+            assertThatThrownBy(() -> Programs.run(command, LONG))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("character set");
+        }
     }
 
     @Test
