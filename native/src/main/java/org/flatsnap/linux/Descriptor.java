@@ -3,10 +3,11 @@ package org.flatsnap.linux;
 import static org.flatsnap.linux.CLibrary.C;
 
 import com.sun.jna.LastErrorException;
+import com.sun.jna.Memory;
 import java.nio.file.Path;
 
 /** An open file descriptor. {@link #close()} is to be called once, by the thread that opened it or its successor. */
-final class Descriptor implements AutoCloseable {
+public final class Descriptor implements AutoCloseable {
     private final int number;
     private final Path path;
 
@@ -23,8 +24,44 @@ final class Descriptor implements AutoCloseable {
         }
     }
 
-    int number() {
+    /** Opens what exists for reading: a file, a device or a pipe, which waits for its writer. */
+    public static Descriptor openForReading(Path path) throws ErrnoException {
+        return open(path, CLibrary.O_RDONLY, 0);
+    }
+
+    /** Opens what exists for writing, such as a device or a pipe, which waits for its reader. */
+    public static Descriptor openForWriting(Path path) throws ErrnoException {
+        return open(path, CLibrary.O_WRONLY, 0);
+    }
+
+    /**
+     * Makes a new file with mode 0600 and opens it for writing.
+     *
+     * @throws ErrnoException EEXIST if there is one
+     */
+    public static Descriptor createForWriting(Path path) throws ErrnoException {
+        return open(path, CLibrary.O_WRONLY | CLibrary.O_CREAT | CLibrary.O_EXCL, 0600);
+    }
+
+    /** The number by which C libraries know it, valid until {@link #close()}. */
+    public int number() {
         return number;
+    }
+
+    /**
+     * Calls ioctl(2) with a request that only fills a buffer, an {@code _IOR} of asm-generic/ioctl.h.
+     *
+     * @param size bytes of that buffer
+     * @return the buffer
+     */
+    public byte[] readIoctl(long request, int size) throws ErrnoException {
+        try (Memory answer = new Memory(size)) {
+            answer.clear();
+            C.ioctl(number, request, answer);
+            return answer.getByteArray(0, size);
+        } catch (LastErrorException e) {
+            throw new ErrnoException("ioctl 0x" + Long.toHexString(request), path, e);
+        }
     }
 
     void sync() throws ErrnoException {
