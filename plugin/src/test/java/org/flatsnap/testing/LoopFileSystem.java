@@ -31,6 +31,21 @@ public final class LoopFileSystem implements AutoCloseable {
         return make(1L << 30, "mkfs.btrfs", "-q");
     }
 
+    /** OCFS2 for one host; its reflinks work in units of the cluster size. */
+    public static LoopFileSystem ocfs2(String clusterSize) {
+        return make(
+                512L << 20,
+                "mkfs.ocfs2",
+                "-q",
+                "-M",
+                "local",
+                "--fs-features=refcount,xattr",
+                "-b",
+                "4K",
+                "-C",
+                clusterSize);
+    }
+
     /** A file system without reflink. */
     public static LoopFileSystem ext4() {
         return make(256L << 20, "mkfs.ext4", "-q");
