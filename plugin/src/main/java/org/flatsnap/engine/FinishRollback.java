@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -30,6 +31,9 @@ import org.flatsnap.store.Intent;
  * who finds it after a crash do the same.
  */
 final class FinishRollback {
+    private static final Duration FAREWELL = Duration.ofSeconds(5);
+    private static final Duration POLL = Duration.ofMillis(100);
+
     private final Stores stores;
     private final Manager manager;
     private final Catalog catalog;
@@ -141,21 +145,52 @@ final class FinishRollback {
         }
     }
 
-    /** What the manager says is asked first, this asks the kernel: a rename under a writer leaves it a file without a name. */
-    void refuseInUse(String vm, Intent intent) {
-        for (Intent.Swap swap : intent.swaps()) {
-            try {
-                List<Long> writers = OpenFiles.writers(Path.of(swap.live()));
-                if (!writers.isEmpty()) {
-                    throw new Problem(
-                            Code.REFUSED,
-                            "cannot roll back VM " + vm,
-                            "process " + writers.get(0) + " has " + swap.live() + " open for writing",
-                            "End it first (ps " + writers.get(0) + " shows what it is)");
-                }
-            } catch (IOException e) {
-                throw failure("cannot tell who uses " + swap.live(), e);
+    /**
+     * What the manager says is asked first, this asks the kernel: a rename under a writer leaves it a file without a name. A
+     * process that has just been ended may take a moment to let go of its files.
+     */
+    static void refuseInUse(String vm, List<Path> files) {
+        long deadline = System.nanoTime() + FAREWELL.toNanos();
+        for (Path file : files) {
+            List<Long> writers = writers(file);
+            while (!writers.isEmpty() && System.nanoTime() < deadline) {
+                pause();
+                writers = writers(file);
             }
+            if (!writers.isEmpty()) {
+                throw new Problem(
+                        Code.REFUSED,
+                        "cannot roll back VM " + vm,
+                        "process " + writers.get(0) + " has " + file + " open for writing",
+                        "End it first (ps " + writers.get(0) + " shows what it is)");
+            }
+        }
+    }
+
+    static void refuseInUse(String vm, Intent intent) {
+        refuseInUse(
+                vm, intent.swaps().stream().map(swap -> Path.of(swap.live())).toList());
+    }
+
+    private static List<Long> writers(Path file) {
+        try {
+            return OpenFiles.writers(file);
+        } catch (IOException e) {
+            throw failure("cannot tell who uses " + file, e);
+        }
+    }
+
+    private static void pause() {
+        try {
+            Thread.sleep(POLL.toMillis());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new Problem(
+                    Code.UNAVAILABLE,
+                    "cannot wait for a disk",
+                    "the daemon is stopping",
+                    "Try again when it is back",
+                    e);
         }
     }
 

@@ -153,7 +153,7 @@ final class Recovery {
                     return;
                 }
                 vm.ifPresent(Recovery::refuseRunning);
-                finishing.refuseInUse(name(intent, vm), intent);
+                FinishRollback.refuseInUse(name(intent, vm), intent);
                 decided = vm.isPresent() ? guardedAgain(vm.get(), intent) : intent;
                 finishing.swap(decided);
             }

@@ -180,6 +180,9 @@ final class RollBack {
             Vm vm = references.again(found);
             stores.refuseIntent(vm, plan.stores());
             requireOff(vm, "it was started again just now");
+            FinishRollback.refuseInUse(
+                    vm.name().value(),
+                    plan.images().stream().map(image -> Path.of(image.source())).toList());
             progress.step("taking a guard snapshot of the present state");
             Map<DiskName, FileStamp> guarded = stamps(plan);
             Optional<Snapshot> guard = guard(plan, vm, progress);
@@ -349,7 +352,7 @@ final class RollBack {
                 finishing.write(intent);
                 // While the intent stands nobody can start the VM; this finds who did just before.
                 requireOff(references.again(vm), "it was started just now");
-                finishing.refuseInUse(vm.name().value(), intent);
+                FinishRollback.refuseInUse(vm.name().value(), intent);
                 finishing.refuseChanged(vm.name().value(), intent);
             } catch (Problem e) {
                 if (!finishing.takenBack(intent, e)) {
