@@ -23,7 +23,7 @@ import org.flatsnap.model.VmId;
 final class Layout {
     static final String DIRECTORY = ".flatsnap";
     static final String METADATA = "snapshot.json";
-    static final String DELETED = ".deleted-";
+    private static final String DELETED = ".deleted";
     private static final Set<PosixFilePermission> OWNER_ONLY = PosixFilePermissions.fromString("rwx------");
 
     private final Path base;
@@ -79,8 +79,13 @@ final class Layout {
         return vm(vm).resolve(id.value());
     }
 
+    /** Where a VM's snapshots go to be freed. It is there before it is needed, so that on a full file system it has room. */
+    Path deleted(VmId vm) {
+        return vm(vm).resolve(DELETED);
+    }
+
     Path deleted(VmId vm, SnapshotId id) {
-        return vm(vm).resolve(DELETED + id.value());
+        return deleted(vm).resolve(id.value());
     }
 
     Path metadata(VmId vm, SnapshotId id) {

@@ -31,9 +31,10 @@ final class Leftovers {
             clear &= clearStaging(directory);
         }
         for (Path vm : Layout.entries(store.layout().vms())) {
-            for (Path directory : Layout.entries(vm)) {
-                if (directory.getFileName().toString().startsWith(Layout.DELETED)) {
-                    Staging.deleteTree(directory);
+            if (VmId.looksLikeOne(vm.getFileName().toString())) {
+                VmId id = new VmId(vm.getFileName().toString());
+                for (Path unpublished : Layout.entries(store.layout().deleted(id))) {
+                    Staging.deleteTree(unpublished);
                 }
             }
         }

@@ -73,7 +73,7 @@ final class ReflinkCapture implements Capture {
             CheckedFile.create(directory.resolve(Layout.METADATA), snapshot);
             Durability.sync(directory);
             Path published = store.layout().snapshot(snapshot.vm(), snapshot.id());
-            Files.createDirectories(published.getParent());
+            Files.createDirectories(store.layout().deleted(snapshot.vm()));
             Durability.sync(published.getParent().getParent());
             Files.move(directory, published, StandardCopyOption.ATOMIC_MOVE);
             Durability.sync(published.getParent());

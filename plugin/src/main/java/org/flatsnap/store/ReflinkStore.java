@@ -246,11 +246,12 @@ public final class ReflinkStore implements Store {
     public void unpublish(VmId vm, SnapshotId snapshot) {
         attempt("cannot delete snapshot " + snapshot, () -> {
             try {
-                // In its own directory, where a full file system has room for the name.
+                Files.createDirectories(layout.deleted(vm));
                 Files.move(layout.snapshot(vm, snapshot), layout.deleted(vm, snapshot), StandardCopyOption.ATOMIC_MOVE);
             } catch (NoSuchFileException e) {
                 return;
             }
+            Durability.sync(layout.deleted(vm));
             Durability.sync(layout.vm(vm));
         });
     }

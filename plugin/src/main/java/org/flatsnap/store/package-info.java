@@ -12,7 +12,7 @@
  *                                     domain.xml         the VM's definition at that moment
  *                                     nvram.fd           its UEFI variables, if it has any
  *                                     disks/&lt;disk&gt;.raw   complete images
- * .flatsnap/vms/&lt;vm id&gt;/.deleted-&lt;snapshot id&gt;/          unpublished, being freed
+ * .flatsnap/vms/&lt;vm id&gt;/.deleted/&lt;snapshot id&gt;/          unpublished, being freed
  * .flatsnap/staging/&lt;node&gt;-&lt;boot id&gt;-&lt;operation id&gt;/     unpublished work; its owner holds a flock on "owner" in it
  * .flatsnap/intents/&lt;vm id&gt;.json                         a rollback under way: the VM must not start while it stands
  * </pre>
