@@ -6,6 +6,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Predicate;
 import org.flatsnap.linux.Durability;
 import org.flatsnap.linux.FileIdentity;
 import org.flatsnap.linux.Reflink;
@@ -72,8 +73,7 @@ final class ReflinkCloneOut implements CloneOut {
      *
      * @return false if only another host can tell
      */
-    static boolean recover(ReflinkStore store, Staging staging, java.util.function.Predicate<VmId> exists)
-            throws IOException {
+    static boolean recover(ReflinkStore store, Staging staging, Predicate<VmId> exists) throws IOException {
         Path file = staging.directory().resolve(PLAN);
         if (Files.exists(file)) {
             Plan plan = CheckedFile.read(file, Plan.class);

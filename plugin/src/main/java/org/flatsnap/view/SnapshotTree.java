@@ -1,6 +1,7 @@
 package org.flatsnap.view;
 
 import java.io.IOException;
+import java.nio.file.NoSuchFileException;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.time.ZoneId;
@@ -102,7 +103,7 @@ public final class SnapshotTree implements Tree {
         }
 
         private Snapshot newest() throws IOException {
-            return catalog.newest(vm).orElseThrow(() -> new java.nio.file.NoSuchFileException(vm.value()));
+            return catalog.newest(vm).orElseThrow(() -> new NoSuchFileException(vm.value()));
         }
 
         @Override
