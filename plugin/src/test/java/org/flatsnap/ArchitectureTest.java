@@ -61,7 +61,7 @@ class ArchitectureTest {
             .whereLayer("server")
             .mayOnlyAccessLayers("engine", "catalog", "model", "linux")
             .whereLayer("view")
-            .mayOnlyAccessLayers("engine", "catalog", "model", "linux", "fuseview")
+            .mayOnlyAccessLayers("engine", "catalog", "store", "model", "linux", "fuseview")
             .whereLayer("engine")
             .mayOnlyAccessLayers("manager", "hypervisor", "catalog", "store", "model", "linux")
             .whereLayer("manager")

@@ -12,6 +12,8 @@ public final class Errno {
     public static final int EAGAIN = 11;
     /** Permission denied. */
     public static final int EACCES = 13;
+    /** Device or resource busy. */
+    public static final int EBUSY = 16;
     /** File exists. */
     public static final int EEXIST = 17;
     /** The two files lie on different file systems. */

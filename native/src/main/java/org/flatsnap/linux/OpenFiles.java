@@ -40,6 +40,21 @@ public final class OpenFiles {
         return writers;
     }
 
+    /** Whether the kernel itself uses a block device: a mounted file system, LVM, RAID. Anything else is not. */
+    public static boolean claimed(Path file) throws IOException {
+        if (!Files.exists(file) || Files.isRegularFile(file)) {
+            return false;
+        }
+        try (Descriptor device = Descriptor.open(file, CLibrary.O_RDONLY | CLibrary.O_EXCL, 0)) {
+            return false;
+        } catch (ErrnoException e) {
+            if (e.errno() == Errno.EBUSY) {
+                return true;
+            }
+            throw e;
+        }
+    }
+
     private static boolean writes(Path process, Path wanted) throws IOException {
         try (DirectoryStream<Path> descriptors = Files.newDirectoryStream(process.resolve("fd"))) {
             for (Path descriptor : descriptors) {

@@ -16,6 +16,7 @@ import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.flatsnap.model.Problem;
+import org.flatsnap.store.StorePlace;
 import org.tomlj.Toml;
 import org.tomlj.TomlArray;
 import org.tomlj.TomlParseError;
@@ -34,7 +35,7 @@ import org.tomlj.TomlTable;
  * @param freezeTimeout the longest a guest may stand still
  * @param stopTimeout how long a guest may take to shut down before its power is cut
  * @param guardRetention how long the snapshot taken before a rollback stays
- * @param stores the directories of the stores
+ * @param stores where the stores are
  */
 public record Configuration(
         Path stateDirectory,
@@ -45,7 +46,7 @@ public record Configuration(
         Duration freezeTimeout,
         Duration stopTimeout,
         Duration guardRetention,
-        List<Path> stores) {
+        List<StorePlace> stores) {
     private static final Pattern DURATION = Pattern.compile("([0-9]{1,5})(ms|s|m|h|d)");
     private static final Set<String> KEYS = new TreeSet<>(Set.of(
             "state-directory",
@@ -111,19 +112,19 @@ public record Configuration(
                     stores());
         }
 
-        private List<Path> stores() {
+        private List<StorePlace> stores() {
             Object value = toml.get("store");
             if (value == null) {
                 return List.of();
             }
-            List<Path> stores = new ArrayList<>();
+            List<StorePlace> stores = new ArrayList<>();
             List<Object> elements = value instanceof TomlArray array ? array.toList() : List.of(value);
             for (Object element : elements) {
                 if (!(element instanceof TomlTable table) || !(value instanceof TomlArray)) {
                     throw problem(
                             toml.inputPositionOf("store"),
                             "'store' is not a list of tables",
-                            "Write [[store]] and below it path = \"/...\"");
+                            "Write [[store]] and below it path = \"/...\" or dataset = \"...\"");
                 }
                 refuseUnknown(table, "store.", Set.of("path"));
                 if (!table.contains("path")) {
@@ -132,7 +133,7 @@ public record Configuration(
                             "a [[store]] has no 'path'",
                             "Add path = \"/var/lib/libvirt/images\"");
                 }
-                stores.add(value(table, "path", Reader::path));
+                stores.add(new StorePlace.Directory(value(table, "path", Reader::path)));
             }
             return List.copyOf(stores);
         }

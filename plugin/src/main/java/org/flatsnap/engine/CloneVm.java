@@ -35,9 +35,6 @@ import org.flatsnap.store.VmLock;
  * whether new files belong to a VM.
  */
 final class CloneVm {
-    /** NAME_MAX, linux/limits.h. */
-    private static final int MAX_NAME_BYTES = 255;
-
     private final References references;
     private final Stores stores;
     private final Manager manager;
@@ -129,24 +126,16 @@ final class CloneVm {
         }
     }
 
-    /** {@code web01.raw} on disk vda becomes {@code <name>-vda.raw} in the same directory. */
-    private static Map<DiskName, Path> files(Snapshot from, VmName name) {
+    private Map<DiskName, Path> files(Snapshot from, VmName name) {
         Map<DiskName, Path> files = new LinkedHashMap<>();
         for (DiskImage image : from.disks()) {
-            Path file = Path.of(image.source()).resolveSibling(name + "-" + image.disk() + ".raw");
-            if (file.getFileName().toString().getBytes(StandardCharsets.UTF_8).length > MAX_NAME_BYTES) {
-                throw new Problem(
-                        Code.INVALID,
-                        "cannot make VM " + name,
-                        "its disks would have names longer than " + MAX_NAME_BYTES + " bytes",
-                        "Choose a shorter name");
-            }
+            Path file = stores.require(image.store()).cloneTarget(image, name);
             if (Files.exists(file)) {
                 throw new Problem(
                         Code.EXISTS,
                         "cannot make VM " + name,
-                        "the file " + file + " exists",
-                        "Choose another name, or move that file away");
+                        file + " exists",
+                        "Choose another name, or move that away");
             }
             files.put(image.disk(), file);
         }

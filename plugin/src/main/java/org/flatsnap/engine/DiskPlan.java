@@ -7,8 +7,10 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
+import org.flatsnap.linux.zfs.ZvolDevices;
 import org.flatsnap.model.Disk;
 import org.flatsnap.model.DiskName;
 import org.flatsnap.model.Problem;
@@ -20,6 +22,7 @@ import org.flatsnap.store.Store;
 
 /** Which disks of a VM a snapshot is made of, by store; the first disk's store is the snapshot's home. */
 record DiskPlan(Map<Store, List<DiskSource>> byStore) {
+    private static final String MOVE = "Move it to a raw file or volume in a store (virsh blockcopy, qemu-img convert)";
 
     /** What can be done with one disk. */
     sealed interface Verdict {
@@ -99,10 +102,8 @@ record DiskPlan(Map<Store, List<DiskSource>> byStore) {
         if (disk.readOnly()) {
             return new Verdict.Skipped("is read-only");
         }
-        if (disk.kind() != Disk.Kind.FILE || disk.source().isEmpty()) {
-            return new Verdict.Unsuitable(
-                    "is not a file (" + disk.source() + ")",
-                    "Move it to a raw file in a store (virsh blockcopy, qemu-img convert)");
+        if (disk.kind() == Disk.Kind.OTHER || disk.source().isEmpty()) {
+            return new Verdict.Unsuitable("is neither a file nor a volume (" + disk.source() + ")", MOVE);
         }
         if (!disk.format().equals("raw")) {
             return new Verdict.Unsuitable(
@@ -112,21 +113,45 @@ record DiskPlan(Map<Store, List<DiskSource>> byStore) {
         }
         Path path;
         try {
-            path = Path.of(disk.source()).toRealPath();
+            path = LivePath.existing(disk.source());
         } catch (IOException e) {
             return new Verdict.Unsuitable(
                     "is missing (" + disk.source() + ")", "Put the file where the definition says, or correct that");
         }
-        if (!Files.isRegularFile(path)) {
-            return new Verdict.Unsuitable("is not a regular file (" + path + ")", "Move it to a raw file in a store");
+        boolean volume = path.startsWith(ZvolDevices.LINKS);
+        if (!volume && !Files.isRegularFile(path)) {
+            return new Verdict.Unsuitable("is neither a regular file nor a ZFS volume (" + path + ")", MOVE);
         }
-        return stores.covering(path)
-                .<Verdict>map(store -> new Verdict.Suitable(store, path))
-                .orElseGet(() -> new Verdict.Unsuitable(
-                        "lies outside every store (" + path + ")",
-                        "Add [[store]] with path = \"" + path.getParent()
-                                + "\" to /etc/flatsnap/flatsnap.toml if its file system has reflink, and restart flatsnapd;"
-                                + " or move the disk into a store"));
+        if (volume && LivePath.passing(disk.source())) {
+            return new Verdict.Unsuitable(
+                    "is named by a device that changes (" + disk.source() + ")",
+                    "Name it " + path + " in the definition");
+        }
+        Optional<Store> store = stores.covering(path);
+        if (store.isEmpty()) {
+            return outside(path, volume);
+        }
+        return store.get()
+                .obstacle(path)
+                .<Verdict>map(problem -> new Verdict.Unsuitable(problem.why(), problem.remedy()))
+                .orElseGet(() -> new Verdict.Suitable(store.get(), path));
+    }
+
+    private static Verdict outside(Path path, boolean volume) {
+        String key = volume
+                ? "dataset = \"" + ZvolDevices.LINKS.relativize(path.getParent()) + "\""
+                : "path = \"" + path.getParent() + "\"";
+        return new Verdict.Unsuitable(
+                "lies outside every store (" + path + ")",
+                "Add [[store]] with " + key + " to /etc/flatsnap/flatsnap.toml"
+                        + (volume ? "" : " if its file system has reflink") + ", and restart flatsnapd;"
+                        + " or move the disk into a store");
+    }
+
+    /** Whether the clones of all its disks show one moment without the guest's standing still. */
+    boolean atOneMoment() {
+        return size() == 1
+                || byStore.size() == 1 && byStore.keySet().iterator().next().clonesTogether();
     }
 
     List<StoreId> storeIds() {

@@ -15,6 +15,7 @@ import org.flatsnap.model.Vm;
 import org.flatsnap.model.VmId;
 import org.flatsnap.model.VmState;
 import org.flatsnap.store.Store;
+import org.flatsnap.store.StorePlace;
 import org.flatsnap.store.StoreStatus;
 
 /** Examines everything flatsnap stands on, and says what to do about what is not well. Changes nothing. */
@@ -85,18 +86,19 @@ final class Doctor {
     }
 
     private void examineStores(List<Finding> findings) {
-        for (Map.Entry<Path, Problem> entry : stores.closed().entrySet()) {
+        for (Map.Entry<StorePlace, Problem> entry : stores.closed().entrySet()) {
             findings.add(failure("store " + entry.getKey(), entry.getValue()));
         }
         if (stores.open().isEmpty() && stores.closed().isEmpty()) {
-            findings.add(new Finding(
-                    Level.FAILURE,
-                    "stores",
-                    "none is configured",
-                    "Add [[store]] with the path of your disks to /etc/flatsnap/flatsnap.toml and restart flatsnapd"));
+            findings.add(
+                    new Finding(
+                            Level.FAILURE,
+                            "stores",
+                            "none is configured",
+                            "Add [[store]] with path or dataset of your disks to /etc/flatsnap/flatsnap.toml and restart flatsnapd"));
         }
         for (Store store : stores.open()) {
-            String subject = "store " + store.root();
+            String subject = "store " + store.place();
             try {
                 findings.add(examine(subject, store));
                 store.intents(problem -> findings.add(failure(subject, problem)))
@@ -124,7 +126,7 @@ final class Doctor {
                     Level.FAILURE,
                     subject,
                     size + ", mounted read-only",
-                    "Look at dmesg for the cause, then: mount -o remount,rw " + store.root());
+                    "Look at dmesg for the cause, then: mount -o remount,rw " + store.place());
         }
         if (status.availableBytes() < NEARLY_FULL * status.totalBytes()) {
             return new Finding(

@@ -24,6 +24,7 @@ import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.Vm;
 import org.flatsnap.model.VmId;
 import org.flatsnap.model.VmName;
+import org.flatsnap.store.Content;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -229,10 +230,15 @@ public final class Engine implements AutoCloseable {
         return operations;
     }
 
-    /** The file of one image, readable, never to be written. */
-    public Path image(Snapshot snapshot, DiskName disk) {
+    /** The bytes of one image. */
+    public Content image(Snapshot snapshot, DiskName disk) {
         DiskImage image = snapshot.disk(disk).orElseThrow();
-        return stores.require(image.store()).image(snapshot.vm(), snapshot.id(), disk);
+        return stores.require(image.store()).image(snapshot, disk);
+    }
+
+    /** What is known about a snapshot, as it stands on storage. */
+    public Content metadata(Snapshot snapshot) {
+        return stores.require(snapshot.home()).metadata(snapshot);
     }
 
     /** A file saved beside the images; it need not exist. */
@@ -245,5 +251,6 @@ public final class Engine implements AutoCloseable {
     public void close() {
         housekeeper.shutdownNow();
         quiescer.close();
+        stores.close();
     }
 }

@@ -23,7 +23,6 @@ import org.flatsnap.model.Problem.Code;
 import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.StoreId;
 import org.flatsnap.model.Vm;
-import org.flatsnap.store.FileStamp;
 import org.flatsnap.store.Intent;
 
 /**
@@ -66,7 +65,7 @@ final class FinishRollback {
     /** Puts disks and NVRAM in place. The caller holds the VM's lock. */
     void swap(Intent intent) {
         for (Intent.Swap swap : intent.swaps()) {
-            stores.require(swap.store()).swap(swap);
+            stores.require(swap.store()).swap(intent, swap);
         }
         intent.firmware().ifPresent(FinishRollback::swapFirmware);
     }
@@ -164,12 +163,27 @@ final class FinishRollback {
                         "process " + writers.get(0) + " has " + file + " open for writing",
                         "End it first (ps " + writers.get(0) + " shows what it is)");
             }
+            if (claimed(file)) {
+                throw new Problem(
+                        Code.REFUSED,
+                        "cannot roll back VM " + vm,
+                        "this host itself uses " + file + ": it is mounted, or LVM, RAID or a mapping stands on it",
+                        "Take that down first (lsblk " + file + " shows it)");
+            }
         }
     }
 
     static void refuseInUse(String vm, Intent intent) {
         refuseInUse(
                 vm, intent.swaps().stream().map(swap -> Path.of(swap.live())).toList());
+    }
+
+    private static boolean claimed(Path file) {
+        try {
+            return OpenFiles.claimed(file);
+        } catch (IOException e) {
+            throw failure("cannot tell whether this host uses " + file, e);
+        }
     }
 
     private static List<Long> writers(Path file) {
@@ -197,30 +211,13 @@ final class FinishRollback {
     /** The disks that are not what the guard holds, and not swapped yet either. */
     List<Intent.Swap> changed(Intent intent) {
         return intent.swaps().stream()
-                .filter(swap -> {
-                    Optional<FileStamp> present = stamp(Path.of(swap.live()));
-                    boolean swapped = present.filter(stamp -> stamp.inode() == swap.inode())
-                            .isPresent();
-                    return !swapped && !present.equals(swap.guarded());
-                })
+                .filter(swap -> stores.require(swap.store()).changed(intent, swap))
                 .toList();
     }
 
-    void refuseChanged(String vm, Intent intent) {
+    void refuseChanged(Intent intent) {
         for (Intent.Swap swap : changed(intent)) {
-            throw new Problem(
-                    Code.REFUSED,
-                    "cannot roll back VM " + vm,
-                    swap.live() + " was changed after the guard snapshot had been taken",
-                    "Find out who writes to it while the VM is off, and try again");
-        }
-    }
-
-    static Optional<FileStamp> stamp(Path file) {
-        try {
-            return FileStamp.of(file);
-        } catch (IOException e) {
-            throw failure("cannot examine " + file, e);
+            throw swap.refusal();
         }
     }
 
@@ -257,9 +254,7 @@ final class FinishRollback {
     private static void swapFirmware(Intent.FileSwap firmware) {
         Path live = Path.of(firmware.live());
         try {
-            if (FileStamp.of(live)
-                    .filter(stamp -> stamp.inode() == firmware.inode())
-                    .isEmpty()) {
+            if (!Files.exists(live) || FileStatus.of(live).inode() != firmware.inode()) {
                 Files.move(Path.of(firmware.staged()), live, StandardCopyOption.ATOMIC_MOVE);
             }
             Durability.sync(live.getParent());

@@ -1,6 +1,5 @@
 package org.flatsnap.engine;
 
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
@@ -46,8 +45,9 @@ final class GuardSnapshot {
             OperationId operation, Vm vm, List<Replaced> files, String before, boolean partial, Progress progress) {
         Map<Store, List<DiskSource>> byStore = new LinkedHashMap<>();
         for (Replaced file : files) {
-            if (Files.exists(file.live())) {
-                byStore.computeIfAbsent(stores.require(file.store()), store -> new ArrayList<>())
+            Store store = stores.require(file.store());
+            if (store.stamp(file.live()).isPresent()) {
+                byStore.computeIfAbsent(store, unused -> new ArrayList<>())
                         .add(new DiskSource(file.disk(), file.live()));
             }
         }

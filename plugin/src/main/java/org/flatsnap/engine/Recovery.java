@@ -82,7 +82,7 @@ final class Recovery {
     /** From time to time: stores that have come back, rollbacks and leftovers that had to wait. */
     synchronized void again() {
         for (Store store : stores.openMissing()) {
-            LOG.info("the store {} can be used again", store.root());
+            LOG.info("the store {} can be used again", store.place());
             unclear.add(store);
             reconcile(store);
         }
@@ -98,7 +98,7 @@ final class Recovery {
                     unclear.remove(store);
                 }
             } catch (Problem e) {
-                LOG.warn("the store {} is not in order yet: {}", store.root(), e.getMessage());
+                LOG.warn("the store {} is not in order yet: {}", store.place(), e.getMessage());
             }
         }
         stopped.removeIf(this::started);
@@ -193,7 +193,9 @@ final class Recovery {
                 .toList();
         // Stamped before it is kept, so that a write in between is seen by the swap.
         List<Intent.Swap> stamped = intent.swaps().stream()
-                .map(swap -> changed.contains(swap) ? swap.guardedAs(FinishRollback.stamp(Path.of(swap.live()))) : swap)
+                .map(swap -> changed.contains(swap)
+                        ? swap.guardedAs(stores.require(swap.store()).stamp(Path.of(swap.live())))
+                        : swap)
                 .toList();
         // An operation of its own: the rollback's staging holds what is to be swapped in.
         Intent guarded = guarding.take(
@@ -240,7 +242,7 @@ final class Recovery {
             store.published();
             return true;
         } catch (Problem e) {
-            LOG.warn("the catalog keeps what it knows of {}: {}", store.root(), e.getMessage());
+            LOG.warn("the catalog keeps what it knows of {}: {}", store.place(), e.getMessage());
             return false;
         }
     }
@@ -263,12 +265,12 @@ final class Recovery {
         }
         try (VmLock lock = stores.lock(part.vm(), List.of(store.id(), part.home()))) {
             if (home.get().read(part.vm(), part.id()).isEmpty()) {
-                LOG.info("removing {} from {}: it was never complete", part.id(), store.root());
+                LOG.info("removing {} from {}: it was never complete", part.id(), store.place());
                 store.unpublish(part.vm(), part.id());
                 store.free(part.vm(), part.id());
             }
         } catch (Problem e) {
-            LOG.warn("{} stays on {} for now: {}", part.id(), store.root(), e.getMessage());
+            LOG.warn("{} stays on {} for now: {}", part.id(), store.place(), e.getMessage());
         }
     }
 
@@ -288,10 +290,10 @@ final class Recovery {
                 came += learn(store, entry.getValue(), entry.getKey()) ? 1 : 0;
             }
             if (came > 0 || !gone.isEmpty()) {
-                LOG.info("catalog: {} snapshots of {} came, {} went", came, store.root(), gone.size());
+                LOG.info("catalog: {} snapshots of {} came, {} went", came, store.place(), gone.size());
             }
         } catch (Problem e) {
-            LOG.warn("the catalog may not show all of {}: {}", store.root(), e.getMessage());
+            LOG.warn("the catalog may not show all of {}: {}", store.place(), e.getMessage());
         }
     }
 

@@ -1,6 +1,5 @@
 package org.flatsnap.engine;
 
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -28,7 +27,7 @@ import org.flatsnap.model.SnapshotId;
 import org.flatsnap.model.StoreId;
 import org.flatsnap.model.Vm;
 import org.flatsnap.model.VmState;
-import org.flatsnap.store.FileStamp;
+import org.flatsnap.store.DiskStamp;
 import org.flatsnap.store.Intent;
 import org.flatsnap.store.Staged;
 import org.flatsnap.store.Store;
@@ -184,7 +183,7 @@ final class RollBack {
                     vm.name().value(),
                     plan.images().stream().map(image -> Path.of(image.source())).toList());
             progress.step("taking a guard snapshot of the present state");
-            Map<DiskName, FileStamp> guarded = stamps(plan);
+            Map<DiskName, DiskStamp> guarded = stamps(plan);
             Optional<Snapshot> guard = guard(plan, vm, progress);
             progress.step("staging " + plan.images().size() + (plan.images().size() == 1 ? " disk" : " disks"));
             Intent intent;
@@ -230,9 +229,12 @@ final class RollBack {
                 throw new Problem(
                         Code.UNSUPPORTED,
                         "cannot roll back disk " + image.disk() + " of VM " + vm,
-                        "its place " + live + " cannot be reached by a rename within the store " + store.root(),
+                        "its place " + live + " cannot be reached by a rename within the store " + store.place(),
                         "Mount the store where it was, or clone the snapshot to a new VM");
             }
+            store.obstacle(live).ifPresent(obstacle -> {
+                throw obstacle;
+            });
             if (plan.partial()) {
                 refuseMoved(vm, image);
             }
@@ -254,7 +256,7 @@ final class RollBack {
     private static void refuseMoved(Vm vm, DiskImage image) {
         boolean there = vm.disks().stream()
                 .anyMatch(disk -> disk.name().equals(image.disk())
-                        && resolved(disk.source()).equals(Path.of(image.source())));
+                        && LivePath.of(disk.source()).equals(Path.of(image.source())));
         if (!there) {
             throw new Problem(
                     Code.REFUSED,
@@ -277,26 +279,17 @@ final class RollBack {
     private static void refuseShared(Vm vm, Vm other, Set<Path> targets) {
         Stream<String> files = Stream.concat(
                 other.disks().stream()
-                        .filter(disk -> disk.kind() == Disk.Kind.FILE)
+                        .filter(disk ->
+                                disk.kind() != Disk.Kind.OTHER && disk.source().startsWith("/"))
                         .map(Disk::source),
                 other.firmware().stream());
-        files.filter(file -> targets.contains(resolved(file))).findFirst().ifPresent(file -> {
+        files.filter(file -> targets.contains(LivePath.of(file))).findFirst().ifPresent(file -> {
             throw new Problem(
                     Code.REFUSED,
                     "cannot roll back VM " + vm,
                     "VM " + other + " uses " + file + " too",
                     "Detach it there, roll back other disks with --disk, or clone the snapshot to a new VM");
         });
-    }
-
-    private static Path resolved(String source) {
-        Path path = Path.of(source);
-        try {
-            return path.toRealPath();
-        } catch (IOException e) {
-            // A file that does not exist is compared by the name it would have.
-            return path.toAbsolutePath().normalize();
-        }
     }
 
     private static void requireOff(Vm vm, String why) {
@@ -310,10 +303,12 @@ final class RollBack {
         FinishRollback.refuseSavedMemory(vm);
     }
 
-    private static Map<DiskName, FileStamp> stamps(Plan plan) {
-        Map<DiskName, FileStamp> stamps = new HashMap<>();
+    private Map<DiskName, DiskStamp> stamps(Plan plan) {
+        Map<DiskName, DiskStamp> stamps = new HashMap<>();
         for (DiskImage image : plan.images()) {
-            FinishRollback.stamp(Path.of(image.source())).ifPresent(stamp -> stamps.put(image.disk(), stamp));
+            stores.require(image.store())
+                    .stamp(Path.of(image.source()))
+                    .ifPresent(stamp -> stamps.put(image.disk(), stamp));
         }
         return stamps;
     }
@@ -327,7 +322,7 @@ final class RollBack {
 
     /** Stages everything and writes the intent; if it throws, nothing has happened. */
     private Intent decide(
-            Plan plan, Vm vm, Optional<SnapshotId> guard, Map<DiskName, FileStamp> guarded, boolean start) {
+            Plan plan, Vm vm, Optional<SnapshotId> guard, Map<DiskName, DiskStamp> guarded, boolean start) {
         List<Staged> staged = new ArrayList<>();
         try {
             for (StoreId id : plan.stores()) {
@@ -353,7 +348,7 @@ final class RollBack {
                 // While the intent stands nobody can start the VM; this finds who did just before.
                 requireOff(references.again(vm), "it was started just now");
                 FinishRollback.refuseInUse(vm.name().value(), intent);
-                finishing.refuseChanged(vm.name().value(), intent);
+                finishing.refuseChanged(intent);
             } catch (Problem e) {
                 if (!finishing.takenBack(intent, e)) {
                     staged.forEach(Staged::keep);

@@ -18,8 +18,8 @@ import org.flatsnap.model.StoreId;
 import org.flatsnap.model.Vm;
 import org.flatsnap.model.VmId;
 import org.flatsnap.store.KnownStores;
-import org.flatsnap.store.ReflinkStore;
 import org.flatsnap.store.Store;
+import org.flatsnap.store.StorePlace;
 import org.flatsnap.store.VmLock;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -28,22 +28,22 @@ import org.slf4j.LoggerFactory;
  * The configured stores, each open or known to be out of reach. One that cannot be opened does not keep the daemon from
  * serving the others. Safe for use by several threads.
  */
-public final class Stores {
+public final class Stores implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Stores.class);
 
-    private final List<Path> configured;
+    private final List<StorePlace> configured;
     private final Duration patience;
     private final KnownStores known;
-    private final Map<Path, Store> open = new LinkedHashMap<>();
-    private final Map<Path, Problem> closed = new LinkedHashMap<>();
+    private final Map<StorePlace, Store> open = new LinkedHashMap<>();
+    private final Map<StorePlace, Problem> closed = new LinkedHashMap<>();
 
     /**
      * Opens what can be opened.
      *
-     * @param known which store was last at which directory
+     * @param known which store was last at which place
      * @param patience how long to wait for a VM that another operation works on
      */
-    public Stores(List<Path> configured, KnownStores known, Duration patience) {
+    public Stores(List<StorePlace> configured, KnownStores known, Duration patience) {
         this.configured = List.copyOf(configured);
         this.known = known;
         this.patience = patience;
@@ -53,17 +53,17 @@ public final class Stores {
     /** Tries again to open those that could not be; gives the ones that could be now. */
     public synchronized List<Store> openMissing() {
         List<Store> opened = new ArrayList<>();
-        for (Path path : configured) {
-            if (!open.containsKey(path)) {
+        for (StorePlace place : configured) {
+            if (!open.containsKey(place)) {
                 try {
-                    Store store = ReflinkStore.open(path, known.at(path));
-                    refuseTwin(path, store);
-                    known.remember(path, store.id());
-                    open.put(path, store);
-                    closed.remove(path);
+                    Store store = place.open(known.at(place));
+                    refuseTwin(place, store);
+                    known.remember(place, store.id());
+                    open.put(place, store);
+                    closed.remove(place);
                     opened.add(store);
                 } catch (Problem e) {
-                    if (closed.put(path, e) == null) {
+                    if (closed.put(place, e) == null) {
                         LOG.warn("{}", e.getMessage());
                     }
                 }
@@ -72,13 +72,14 @@ public final class Stores {
         return opened;
     }
 
-    private void refuseTwin(Path path, Store store) {
+    private void refuseTwin(StorePlace place, Store store) {
         for (Store other : open.values()) {
             if (other.id().equals(store.id())) {
                 throw new Problem(
                         Code.UNSUPPORTED,
-                        "cannot use the store " + path,
-                        "it has the identity of " + other.root() + ": one is a copy of the other, or both are the same",
+                        "cannot use the store " + place,
+                        "it has the identity of " + other.place()
+                                + ": one is a copy of the other, or both are the same",
                         "Name each store once in /etc/flatsnap/flatsnap.toml");
             }
         }
@@ -90,14 +91,15 @@ public final class Stores {
     }
 
     /** Those that cannot, and why. */
-    public synchronized Map<Path, Problem> closed() {
+    public synchronized Map<StorePlace, Problem> closed() {
         return Map.copyOf(closed);
     }
 
-    /** The store that can clone and swap this file: the deepest one, if several do. */
+    /** The store on which this disk lies: the deepest one, if several do. */
     public Optional<Store> covering(Path disk) {
-        return open().stream().filter(store -> store.covers(disk)).max(Comparator.comparingInt(store -> store.root()
-                .getNameCount()));
+        return open().stream()
+                .filter(store -> store.covers(disk))
+                .max(Comparator.comparingInt(store -> store.place().toString().length()));
     }
 
     /** One store, if it is open. */
@@ -118,8 +120,8 @@ public final class Stores {
     VmLock lock(Vm vm, Collection<StoreId> ids) {
         List<StoreId> all = new ArrayList<>(ids);
         for (Disk disk : vm.disks()) {
-            if (disk.kind() == Disk.Kind.FILE && disk.source().startsWith("/")) {
-                covering(Path.of(disk.source())).map(Store::id).ifPresent(all::add);
+            if (disk.kind() != Disk.Kind.OTHER && disk.source().startsWith("/")) {
+                covering(LivePath.of(disk.source())).map(Store::id).ifPresent(all::add);
             }
         }
         return lock(vm.id(), all);
@@ -138,6 +140,13 @@ public final class Stores {
             throw e;
         }
         return () -> held.forEach(VmLock::close);
+    }
+
+    /** Closes them all. */
+    @Override
+    public synchronized void close() {
+        open.values().forEach(Store::close);
+        open.clear();
     }
 
     /** Refuses work on a VM whose rollback has been decided and not finished. */

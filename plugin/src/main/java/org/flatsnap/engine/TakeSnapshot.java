@@ -96,8 +96,7 @@ final class TakeSnapshot {
             progress.step("cloning " + plan.size() + (plan.size() == 1 ? " disk" : " disks"));
             List<DiskImage> images = new ArrayList<>();
             Instant[] moment = new Instant[1];
-            boolean several = plan.size() > 1;
-            Quiescence quiescence = quiescer.during(vm, order.level(), several, order.strict(), () -> {
+            Quiescence quiescence = quiescer.during(vm, order.level(), !plan.atOneMoment(), order.strict(), () -> {
                 moment[0] = clock.instant();
                 images.addAll(captures.cloneDisks());
                 firmware.ifPresent(file -> captures.saveCopy(Snapshot.FIRMWARE_FILE, Path.of(file)));

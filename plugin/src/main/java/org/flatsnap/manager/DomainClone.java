@@ -142,11 +142,15 @@ final class DomainClone {
     }
 
     private static void replace(Element disk, Path file) {
-        if (!disk.getAttribute("type").equals("file")) {
-            disk.setAttribute("type", "file");
+        boolean device = file.startsWith("/dev");
+        String type = device ? "block" : "file";
+        if (!disk.getAttribute("type").equals(type)) {
+            disk.setAttribute("type", type);
             child(disk, "source").ifPresent(disk::removeChild);
         }
-        child(disk, "source").orElseGet(() -> append(disk, "source")).setAttribute("file", file.toString());
+        child(disk, "source")
+                .orElseGet(() -> append(disk, "source"))
+                .setAttribute(device ? "dev" : "file", file.toString());
         // The definition may be older or newer than the chain that the snapshot was taken from; its images are raw.
         child(disk, "driver").ifPresent(driver -> driver.setAttribute("type", "raw"));
         child(disk, "backingStore").ifPresent(disk::removeChild);

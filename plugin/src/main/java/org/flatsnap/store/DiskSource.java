@@ -9,7 +9,7 @@ import org.flatsnap.model.DiskName;
  * A live disk to be cloned.
  *
  * @param disk its name in the VM
- * @param path its raw file, absolute, without symbolic links
+ * @param path its raw file, absolute, without symbolic links, or its volume's link below /dev/zvol
  */
 public record DiskSource(DiskName disk, Path path) {
     /** Checks that nothing is missing. */

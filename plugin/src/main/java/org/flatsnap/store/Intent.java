@@ -8,6 +8,7 @@ import java.util.Optional;
 import java.util.stream.Stream;
 import org.flatsnap.model.DiskName;
 import org.flatsnap.model.OperationId;
+import org.flatsnap.model.Problem;
 import org.flatsnap.model.SnapshotId;
 import org.flatsnap.model.StoreId;
 import org.flatsnap.model.VmId;
@@ -40,13 +41,13 @@ public record Intent(
     /**
      * One staged disk and the place it goes to.
      *
-     * @param staged relative to the store's root
-     * @param inode the staged file's number, by which it is known again in the live one's place
+     * @param staged relative to the store's root, or the name of a dataset
+     * @param identity of the staged disk as in {@link DiskStamp}, by which it is known again in the live one's place
      * @param live absolute
-     * @param guarded what the live file was like when the guard was taken; empty if there was none
+     * @param guarded what the live disk was like when the guard was taken; empty if there was none
      */
     public record Swap(
-            DiskName disk, StoreId store, String staged, long inode, String live, Optional<FileStamp> guarded) {
+            DiskName disk, StoreId store, String staged, long identity, String live, Optional<DiskStamp> guarded) {
         /** Checks that nothing is missing. */
         public Swap {
             requireNonNull(disk, "disk");
@@ -57,13 +58,26 @@ public record Intent(
             guarded = requireNonNullElse(guarded, Optional.empty());
         }
 
+        /** What a disk that was written to after its guard was taken is refused with. */
+        public Problem refusal() {
+            return new Problem(
+                    Problem.Code.REFUSED,
+                    "cannot put disk " + disk + " in place",
+                    live + " was changed after the guard snapshot had been taken",
+                    "Find out who writes to it while the VM is off, and try again");
+        }
+
         /** The same with another stamp of what the guard holds. */
-        public Swap guardedAs(Optional<FileStamp> stamp) {
-            return new Swap(disk, store, staged, inode, live, stamp);
+        public Swap guardedAs(Optional<DiskStamp> stamp) {
+            return new Swap(disk, store, staged, identity, live, stamp);
         }
     }
 
-    /** A staged file outside any store, in the directory of the one it replaces; as {@link Swap}, both absolute. */
+    /**
+     * A staged file outside any store, in the directory of the one it replaces; as {@link Swap}, both absolute.
+     *
+     * @param inode the staged file's number
+     */
     public record FileSwap(String staged, long inode, String live) {
         /** Checks that nothing is missing. */
         public FileSwap {

@@ -11,16 +11,16 @@ import org.flatsnap.model.Problem.Code;
 import org.flatsnap.model.StoreId;
 
 /**
- * Which store was last at which directory, remembered in a file of this host, so that an empty directory under a missing
+ * Which store was last at which place, remembered in a file of this host, so that an empty directory under a missing
  * mount is never taken for a new store. For one thread at a time.
  */
 public final class KnownStores {
     private final Path file;
-    private final Content content;
+    private final Places content;
 
-    private record Content(TreeMap<String, StoreId> stores) {}
+    private record Places(TreeMap<String, StoreId> stores) {}
 
-    private KnownStores(Path file, Content content) {
+    private KnownStores(Path file, Places content) {
         this.file = file;
         this.content = content;
     }
@@ -28,22 +28,22 @@ public final class KnownStores {
     /** Reads the file, which need not exist yet. */
     public static KnownStores read(Path file) {
         try {
-            Content content =
-                    Files.exists(file) ? CheckedFile.read(file, Content.class) : new Content(new TreeMap<>(Map.of()));
+            Places content =
+                    Files.exists(file) ? CheckedFile.read(file, Places.class) : new Places(new TreeMap<>(Map.of()));
             return new KnownStores(file, content);
         } catch (IOException e) {
             throw failure(file, e);
         }
     }
 
-    /** The store that was last at a directory. */
-    public Optional<StoreId> at(Path directory) {
-        return Optional.ofNullable(content.stores().get(directory.toString()));
+    /** The store that was last there. */
+    public Optional<StoreId> at(StorePlace place) {
+        return Optional.ofNullable(content.stores().get(place.toString()));
     }
 
-    /** Remembers, durably, the store at a directory. */
-    public void remember(Path directory, StoreId id) {
-        if (!id.equals(content.stores().put(directory.toString(), id))) {
+    /** Remembers, durably, the store at a place. */
+    public void remember(StorePlace place, StoreId id) {
+        if (!id.equals(content.stores().put(place.toString(), id))) {
             try {
                 CheckedFile.replace(file, content);
             } catch (IOException e) {

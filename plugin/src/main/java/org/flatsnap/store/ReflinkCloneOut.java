@@ -42,13 +42,13 @@ final class ReflinkCloneOut implements CloneOut {
         List<Link> links = new ArrayList<>();
         for (Store.Target target : targets) {
             Path staged = staging.directory().resolve(Layout.fileName(target.disk()));
-            Reflink.cloneFile(store.image(snapshot.vm(), snapshot.id(), target.disk()), staged);
+            Reflink.cloneFile(store.layout().image(snapshot.vm(), snapshot.id(), target.disk()), staged);
             Path live = Path.of(snapshot.disk(target.disk()).orElseThrow().source());
             if (Files.exists(live)) {
                 FileIdentity.copy(live, staged);
             }
             Durability.sync(staged);
-            links.add(new Link(staged.getFileName().toString(), target.file().toString()));
+            links.add(new Link(staged.getFileName().toString(), target.path().toString()));
         }
         ReflinkCloneOut clone =
                 new ReflinkCloneOut(store, staging, new Plan(store.layout().node(), domain, links));

@@ -1,6 +1,7 @@
 package org.flatsnap.store;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
@@ -22,7 +23,6 @@ import org.flatsnap.linux.Durability;
 import org.flatsnap.linux.FileIdentity;
 import org.flatsnap.linux.FileStatus;
 import org.flatsnap.linux.FileSystemStatus;
-import org.flatsnap.linux.Flock;
 import org.flatsnap.linux.Reflink;
 import org.flatsnap.model.DiskImage;
 import org.flatsnap.model.DiskName;
@@ -33,13 +33,16 @@ import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.SnapshotId;
 import org.flatsnap.model.StoreId;
 import org.flatsnap.model.VmId;
+import org.flatsnap.model.VmName;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** A store on a file system that clones files: XFS with {@code reflink=1}, btrfs, OCFS2 with {@code refcount}. */
 public final class ReflinkStore implements Store {
     private static final Logger LOG = LoggerFactory.getLogger(ReflinkStore.class);
-    private static final Duration LOCK_POLL = Duration.ofMillis(20);
+
+    /** NAME_MAX, linux/limits.h. */
+    private static final int MAX_NAME_BYTES = 255;
 
     private final Path root;
     private final Layout layout;
@@ -72,7 +75,8 @@ public final class ReflinkStore implements Store {
                         Code.UNSUPPORTED,
                         what,
                         "block cloning of ZFS is not safe for disks in use",
-                        "Use a directory on XFS, btrfs or OCFS2");
+                        "Name the dataset in place of the path: dataset = \""
+                                + Files.getFileStore(root).name() + "\"");
             }
             Layout layout = new Layout(root);
             return new ReflinkStore(root, layout, StoreIdentity.readOrMake(what, root, layout, known));
@@ -97,8 +101,8 @@ public final class ReflinkStore implements Store {
     }
 
     @Override
-    public Path root() {
-        return root;
+    public StorePlace place() {
+        return new StorePlace.Directory(root);
     }
 
     Layout layout() {
@@ -132,6 +136,16 @@ public final class ReflinkStore implements Store {
         });
     }
 
+    @Override
+    public Optional<Problem> obstacle(Path disk) {
+        return Optional.empty();
+    }
+
+    @Override
+    public boolean clonesTogether() {
+        return false;
+    }
+
     private static Object device(Path path) throws IOException {
         return Files.getAttribute(path, "unix:dev");
     }
@@ -140,32 +154,8 @@ public final class ReflinkStore implements Store {
     public VmLock lock(VmId vm, Duration patience) {
         return produce("cannot lock VM " + vm, () -> {
             requireMounted();
-            long deadline = System.nanoTime() + patience.toNanos();
-            while (true) {
-                Optional<Flock> lock = Flock.tryLock(layout.lock(vm));
-                if (lock.isPresent()) {
-                    return () -> attempt("cannot unlock VM " + vm, lock.get()::close);
-                }
-                if (System.nanoTime() >= deadline) {
-                    throw new Problem(
-                            Code.BUSY,
-                            "cannot work on VM " + vm,
-                            "another operation on it has been running for more than " + patience.toSeconds() + " s",
-                            "Try again when it has ended");
-                }
-                pause(vm);
-            }
+            return FileLock.take(layout.lock(vm), vm, patience);
         });
-    }
-
-    private static void pause(VmId vm) {
-        try {
-            Thread.sleep(LOCK_POLL.toMillis());
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new Problem(
-                    Code.BUSY, "cannot work on VM " + vm, "the daemon is stopping", "Try again when it is back", e);
-        }
     }
 
     @Override
@@ -262,8 +252,13 @@ public final class ReflinkStore implements Store {
     }
 
     @Override
-    public Path image(VmId vm, SnapshotId snapshot, DiskName disk) {
-        return layout.image(vm, snapshot, disk);
+    public Content image(Snapshot snapshot, DiskName disk) {
+        return Content.of(layout.image(snapshot.vm(), snapshot.id(), disk));
+    }
+
+    @Override
+    public Content metadata(Snapshot snapshot) {
+        return Content.of(layout.metadata(snapshot.vm(), snapshot.id()));
     }
 
     @Override
@@ -286,8 +281,13 @@ public final class ReflinkStore implements Store {
     }
 
     @Override
+    public Optional<DiskStamp> stamp(Path live) {
+        return produce("cannot examine " + live, () -> DiskStamp.of(live));
+    }
+
+    @Override
     public Staged stage(
-            OperationId operation, Snapshot snapshot, List<DiskImage> images, Map<DiskName, FileStamp> guarded) {
+            OperationId operation, Snapshot snapshot, List<DiskImage> images, Map<DiskName, DiskStamp> guarded) {
         return produce("cannot stage the disks of snapshot " + snapshot.name(), () -> {
             Staging staging = Staging.create(layout.staging(operation));
             try {
@@ -295,7 +295,7 @@ public final class ReflinkStore implements Store {
                 for (DiskImage image : images) {
                     Path staged = staging.directory().resolve(Layout.fileName(image.disk()));
                     Path live = Path.of(image.source());
-                    Reflink.cloneFile(image(snapshot.vm(), snapshot.id(), image.disk()), staged);
+                    Reflink.cloneFile(layout.image(snapshot.vm(), snapshot.id(), image.disk()), staged);
                     if (Files.exists(live)) {
                         FileIdentity.copy(live, staged);
                     }
@@ -340,21 +340,24 @@ public final class ReflinkStore implements Store {
     }
 
     @Override
-    public void swap(Intent.Swap swap) {
-        String what = "cannot put disk " + swap.disk() + " in place";
-        attempt(what, () -> {
-            Path staged = root.resolve(swap.staged());
+    public boolean changed(Intent intent, Intent.Swap swap) {
+        Optional<DiskStamp> present = stamp(Path.of(swap.live()));
+        return !swapped(swap, present) && !present.equals(swap.guarded());
+    }
+
+    private static boolean swapped(Intent.Swap swap, Optional<DiskStamp> present) {
+        return present.filter(stamp -> stamp.identity() == swap.identity()).isPresent();
+    }
+
+    @Override
+    public void swap(Intent intent, Intent.Swap swap) {
+        attempt("cannot put disk " + swap.disk() + " in place", () -> {
+            if (changed(intent, swap)) {
+                throw swap.refusal();
+            }
             Path live = Path.of(swap.live());
-            Optional<FileStamp> present = FileStamp.of(live);
-            if (present.filter(stamp -> stamp.inode() == swap.inode()).isEmpty()) {
-                if (!present.equals(swap.guarded())) {
-                    throw new Problem(
-                            Code.REFUSED,
-                            what,
-                            live + " was changed after the guard snapshot had been taken",
-                            "Find out who writes to it while the VM is off, and try again");
-                }
-                Files.move(staged, live, StandardCopyOption.ATOMIC_MOVE);
+            if (!swapped(swap, DiskStamp.of(live))) {
+                Files.move(root.resolve(swap.staged()), live, StandardCopyOption.ATOMIC_MOVE);
             }
             Durability.sync(live.getParent());
         });
@@ -382,6 +385,19 @@ public final class ReflinkStore implements Store {
     }
 
     @Override
+    public Path cloneTarget(DiskImage image, VmName name) {
+        Path file = Path.of(image.source()).resolveSibling(name + "-" + image.disk() + ".raw");
+        if (file.getFileName().toString().getBytes(StandardCharsets.UTF_8).length > MAX_NAME_BYTES) {
+            throw new Problem(
+                    Code.INVALID,
+                    "cannot make VM " + name,
+                    "its disks would have names longer than " + MAX_NAME_BYTES + " bytes",
+                    "Choose a shorter name");
+        }
+        return file;
+    }
+
+    @Override
     public CloneOut cloneOut(OperationId operation, Snapshot snapshot, VmId domain, List<Target> targets) {
         return produce("cannot clone snapshot " + snapshot.name(), () -> {
             Staging staging = Staging.create(layout.staging(operation));
@@ -400,6 +416,11 @@ public final class ReflinkStore implements Store {
             requireMounted();
             return new Leftovers(this, exists).clear();
         });
+    }
+
+    @Override
+    public void close() {
+        // Files that are open are their readers' to close.
     }
 
     /** INVARIANT: every look at what is published begins here, so that an unmounted store is away and not empty. */

@@ -17,25 +17,33 @@ import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.SnapshotId;
 import org.flatsnap.model.StoreId;
 import org.flatsnap.model.VmId;
+import org.flatsnap.model.VmName;
 
 /**
- * A file system on which disks lie and snapshots of them can stand.
+ * A place on which disks lie and snapshots of them can stand: a file system that clones files, or a dataset of ZFS. A disk is
+ * known by the absolute path under which its VM opens it.
  *
  * <p>Every method throws {@link Problem} with cause and remedy when storage fails. Methods may be called by several
  * threads; those that change something about a VM want its {@link #lock} held by the caller.
  */
-public interface Store {
+public interface Store extends AutoCloseable {
     /** Identity, unchanged when the store is mounted elsewhere. */
     StoreId id();
 
-    /** The directory the administrator configured, without symbolic links. */
-    Path root();
+    /** Where the administrator said it is, without symbolic links. */
+    StorePlace place();
 
     /** What the file system can and has. */
     StoreStatus status();
 
-    /** Whether clones of this file can be made and swapped in: absolute path without symbolic links, existing or not. */
+    /** Whether the disk lies here, so that clones of it can be swapped in: path without symbolic links, existing or not. */
     boolean covers(Path disk);
+
+    /** Why a disk that lies here cannot be part of snapshots all the same; empty if it can. */
+    Optional<Problem> obstacle(Path disk);
+
+    /** Whether clones of several disks, made by one {@link Capture#cloneDisks}, show one moment. */
+    boolean clonesTogether();
 
     /**
      * Excludes everybody else, on this and on other nodes, from changing anything about the VM on this store.
@@ -69,10 +77,13 @@ public interface Store {
     /** Frees the room of an unpublished snapshot; {@link #recover} does it for one that was left. Absent is fine. */
     void free(VmId vm, SnapshotId id);
 
-    /** The complete raw image of one disk, readable, never to be written. */
-    Path image(VmId vm, SnapshotId id, DiskName disk);
+    /** The complete raw image of one disk. */
+    Content image(Snapshot snapshot, DiskName disk);
 
-    /** A file saved beside the images: {@code snapshot.json}, {@code domain.xml}, {@code nvram.fd}. */
+    /** What is known about a snapshot, as it stands on storage. */
+    Content metadata(Snapshot snapshot);
+
+    /** A file saved beside the images: {@code domain.xml}, {@code nvram.fd}. It need not exist. */
     Path savedFile(VmId vm, SnapshotId id, String fileName);
 
     /**
@@ -84,12 +95,16 @@ public interface Store {
     /** What deleting all of these together would free, in bytes; unknown ones count nothing. As exact as {@link #exclusiveBytes}. */
     long freedByDeleting(Set<SnapshotId> snapshots);
 
+    /** What a live disk is like now, to be told from another one later; empty if there is none. */
+    Optional<DiskStamp> stamp(Path live);
+
     /**
-     * Clones images into staging with the owner, mode and label of the live disks, durable and ready to be swapped in.
+     * Clones images into staging with the owner, mode, label and properties of the live disks, durable and ready to be swapped
+     * in.
      *
-     * @param guarded what the live files were like when their guard was taken
+     * @param guarded what the live disks were like when their guard was taken
      */
-    Staged stage(OperationId operation, Snapshot snapshot, List<DiskImage> images, Map<DiskName, FileStamp> guarded);
+    Staged stage(OperationId operation, Snapshot snapshot, List<DiskImage> images, Map<DiskName, DiskStamp> guarded);
 
     /** Makes the intent stand durably. */
     void write(Intent intent);
@@ -104,24 +119,31 @@ public interface Store {
     /** The intent of one VM, if one stands here. */
     Optional<Intent> intent(VmId vm);
 
-    /**
-     * Puts a staged disk in the live one's place, durably. Done before is fine; a live file that is not what the guard holds is
-     * refused.
-     */
-    void swap(Intent.Swap swap);
+    /** Whether the live disk is neither what the intent's guard holds nor swapped yet: somebody has written to it since. */
+    boolean changed(Intent intent, Intent.Swap swap);
+
+    /** Puts a staged disk of the intent in the live one's place, durably. Done before is fine; a {@link #changed} one is refused. */
+    void swap(Intent intent, Intent.Swap swap);
 
     /** Lifts this intent and removes what was staged for it. Absent is fine, another one of the VM stays. */
     void lift(Intent intent);
 
     /**
-     * Clones images to new files, none of which may exist.
+     * Where a new VM's clone of a disk would be: {@code web01.raw} on disk vda becomes {@code <name>-vda.raw} beside it.
      *
-     * @param domain the new VM, so that recovery can tell whether the files belong to something
+     * @throws Problem with code INVALID if there can be nothing of that name
+     */
+    Path cloneTarget(DiskImage image, VmName name);
+
+    /**
+     * Clones images to new disks, none of which may exist.
+     *
+     * @param domain the new VM, so that recovery can tell whether the disks belong to something
      */
     CloneOut cloneOut(OperationId operation, Snapshot snapshot, VmId domain, List<Target> targets);
 
-    /** A disk of a snapshot and the new file it is cloned to. */
-    record Target(DiskName disk, Path file) {}
+    /** A disk of a snapshot and the place of its clone, from {@link #cloneTarget}. */
+    record Target(DiskName disk, Path path) {}
 
     /**
      * Removes staging whose owner is gone and frees what was unpublished and not yet freed. Staging of an intent that stands stays.
@@ -130,4 +152,8 @@ public interface Store {
      * @return false if something stays until {@code exists} can tell
      */
     boolean recover(Predicate<VmId> exists);
+
+    /** Lets go of what was made for reading. */
+    @Override
+    void close();
 }

@@ -26,6 +26,7 @@ import org.flatsnap.model.Problem;
 import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.SnapshotName;
 import org.flatsnap.model.VmId;
+import org.flatsnap.store.Content;
 
 /**
  * The tree of all snapshots:
@@ -236,16 +237,20 @@ public final class SnapshotTree implements Tree {
         public Optional<Node> child(String name) {
             return switch (name) {
                 case DISKS -> Optional.of(new DisksDirectory(snapshot));
-                case StoredFile.METADATA -> Optional.of(file(name, StoredFile.PUBLIC));
-                case Snapshot.DEFINITION_FILE -> Optional.of(file(name, StoredFile.PRIVATE));
-                case Snapshot.FIRMWARE_FILE -> snapshot.firmware().map(path -> file(name, StoredFile.PRIVATE));
+                case StoredFile.METADATA ->
+                    Optional.of(new StoredFile(
+                            Inodes.number(name, snapshot.id()), StoredFile.PUBLIC, () -> engine.metadata(snapshot)));
+                case Snapshot.DEFINITION_FILE -> Optional.of(saved(name));
+                case Snapshot.FIRMWARE_FILE -> snapshot.firmware().map(path -> saved(name));
                 default -> Optional.empty();
             };
         }
 
-        private Node file(String name, int permissions) {
+        private Node saved(String name) {
             return new StoredFile(
-                    Inodes.number(name, snapshot.id()), permissions, () -> engine.savedFile(snapshot, name));
+                    Inodes.number(name, snapshot.id()),
+                    StoredFile.PRIVATE,
+                    () -> Content.of(engine.savedFile(snapshot, name)));
         }
 
         @Override

@@ -2,14 +2,11 @@ package org.flatsnap.view;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
-import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.function.Supplier;
 import org.flatsnap.fuseview.Attributes;
 import org.flatsnap.fuseview.OpenFile;
 import org.flatsnap.fuseview.RegularFile;
-import org.flatsnap.linux.FileStatus;
+import org.flatsnap.store.Content;
 
 /** A file of a store, shown under a name and number of its own. */
 final class StoredFile implements RegularFile {
@@ -19,47 +16,47 @@ final class StoredFile implements RegularFile {
 
     private final long inode;
     private final int permissions;
-    private final Supplier<Path> path;
+    private final Supplier<Content> content;
 
-    StoredFile(long inode, int permissions, Supplier<Path> path) {
+    StoredFile(long inode, int permissions, Supplier<Content> content) {
         this.inode = inode;
         this.permissions = permissions;
-        this.path = path;
+        this.content = content;
     }
 
     @Override
     public Attributes attributes() throws IOException {
-        return attributes(path.get());
+        return attributes(content.get());
     }
 
-    private Attributes attributes(Path file) throws IOException {
-        FileStatus status = FileStatus.of(file);
+    private Attributes attributes(Content bytes) throws IOException {
+        Content.Status status = bytes.status();
         return new Attributes(
                 inode, permissions, 0, 0, status.size(), status.blocks(), status.modified(), status.modified());
     }
 
     @Override
     public OpenFile open() throws IOException {
-        Path file = path.get();
-        FileChannel channel = FileChannel.open(file, StandardOpenOption.READ);
+        Content bytes = content.get();
+        Content.Reader reader = bytes.open();
         try {
-            // A published file is replaced and never written to, so what is true now stays true for this open file.
-            return new Open(channel, attributes(file));
+            // What is published is replaced and never written to, so what is true now stays true for this open file.
+            return new Open(reader, attributes(bytes));
         } catch (IOException e) {
-            channel.close();
+            reader.close();
             throw e;
         }
     }
 
-    private record Open(FileChannel channel, Attributes attributes) implements OpenFile {
+    private record Open(Content.Reader reader, Attributes attributes) implements OpenFile {
         @Override
         public int read(ByteBuffer target, long position) throws IOException {
-            return channel.read(target, position);
+            return reader.channel().read(target, position);
         }
 
         @Override
         public void close() throws IOException {
-            channel.close();
+            reader.close();
         }
     }
 }

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.ZoneId;
 import org.flatsnap.model.Problem;
+import org.flatsnap.store.StorePlace;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -57,7 +58,8 @@ class ConfigurationTest {
                         Duration.ofSeconds(5),
                         Duration.ofMinutes(2),
                         Duration.ofHours(12),
-                        java.util.List.of(Path.of("/a"), Path.of("/c"))));
+                        java.util.List.of(
+                                new StorePlace.Directory(Path.of("/a")), new StorePlace.Directory(Path.of("/c")))));
     }
 
     @Test

@@ -20,7 +20,7 @@ import org.flatsnap.model.Problem.Code;
 import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.VmId;
 import org.flatsnap.model.VmState;
-import org.flatsnap.store.FileStamp;
+import org.flatsnap.store.DiskStamp;
 import org.flatsnap.store.Intent;
 import org.flatsnap.store.ReflinkStore;
 import org.flatsnap.store.Staged;
@@ -66,9 +66,9 @@ class RecoveryTest {
         OperationId operation = OperationId.random();
         List<Store> stores = stores();
         try (Staged first =
-                        stores.get(0).stage(operation, target, target.disks().subList(0, 1), stamps());
-                Staged second =
-                        stores.get(1).stage(operation, target, target.disks().subList(1, 2), stamps())) {
+                        stores.get(0).stage(operation, target, target.disks().subList(0, 1), stamps(stores, vda, vdb));
+                Staged second = stores.get(1)
+                        .stage(operation, target, target.disks().subList(1, 2), stamps(stores, vda, vdb))) {
             Intent intent = new Intent(
                     operation,
                     Host.name(),
@@ -87,12 +87,10 @@ class RecoveryTest {
         }
     }
 
-    private Map<DiskName, FileStamp> stamps() throws IOException {
+    private static Map<DiskName, DiskStamp> stamps(List<Store> stores, Path vda, Path vdb) {
         return Map.of(
-                new DiskName("vda"),
-                FileStamp.of(vda).orElseThrow(),
-                new DiskName("vdb"),
-                FileStamp.of(vdb).orElseThrow());
+                new DiskName("vda"), stores.get(0).stamp(vda).orElseThrow(),
+                new DiskName("vdb"), stores.get(1).stamp(vdb).orElseThrow());
     }
 
     private void assertBoth(String a, String b) throws IOException {
@@ -107,7 +105,7 @@ class RecoveryTest {
             write(vdb, "b1");
             Intent intent = decide(target);
             for (int i = 0; i < swapped; i++) {
-                stores().get(i).swap(intent.swaps().get(i));
+                stores().get(i).swap(intent, intent.swaps().get(i));
             }
 
             bench.restart();

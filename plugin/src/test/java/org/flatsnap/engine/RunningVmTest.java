@@ -14,7 +14,6 @@ import org.flatsnap.hypervisor.GuestNotes;
 import org.flatsnap.hypervisor.Quiescer;
 import org.flatsnap.manager.LibvirtManager;
 import org.flatsnap.model.Consistency;
-import org.flatsnap.model.DiskName;
 import org.flatsnap.model.OperationId;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.Quiescence;
@@ -60,7 +59,12 @@ class RunningVmTest {
     }
 
     private Path image(Snapshot snapshot, String disk) {
-        return bench.engine().image(snapshot, new DiskName(disk));
+        return bench.store()
+                .resolve(".flatsnap/vms")
+                .resolve(snapshot.vm().value())
+                .resolve(snapshot.id().value())
+                .resolve("disks")
+                .resolve(disk + ".raw");
     }
 
     @Test

@@ -19,6 +19,7 @@ import org.flatsnap.model.Disk;
 import org.flatsnap.model.VmId;
 import org.flatsnap.model.VmState;
 import org.flatsnap.store.KnownStores;
+import org.flatsnap.store.StorePlace;
 import org.flatsnap.testing.Bench;
 import org.flatsnap.testing.Commands;
 import org.flatsnap.testing.LoopFileSystem;
@@ -43,7 +44,7 @@ public final class ApiBench implements AutoCloseable {
         GuestNotes notes = new GuestNotes(state.resolve("guests"));
         engine = new Engine(
                 new Stores(
-                        List.of(fileSystem.root()),
+                        List.of(new StorePlace.Directory(fileSystem.root())),
                         KnownStores.read(state.resolve("stores.json")),
                         Duration.ofMillis(300)),
                 manager,

@@ -1,15 +1,11 @@
 package org.flatsnap.store;
 
-import org.flatsnap.testing.LoopFileSystem;
+import org.flatsnap.testing.ReflinkStorage;
+import org.flatsnap.testing.TestStorage;
 
 class BtrfsStoreTest extends StoreContract {
     @Override
-    LoopFileSystem make() {
-        return LoopFileSystem.btrfs();
-    }
-
-    @Override
-    boolean freesPartsOfExtents() {
-        return false;
+    TestStorage make() {
+        return ReflinkStorage.btrfs();
     }
 }

@@ -1,11 +1,12 @@
 package org.flatsnap.store;
 
-import org.flatsnap.testing.LoopFileSystem;
+import org.flatsnap.testing.ReflinkStorage;
+import org.flatsnap.testing.TestStorage;
 
 /** Clusters as large as blocks. Needs a kernel with OCFS2: run by packaging/engines/junit. */
 class Ocfs2SmallClustersEngineTest extends StoreContract {
     @Override
-    LoopFileSystem make() {
-        return LoopFileSystem.ocfs2("4K");
+    TestStorage make() {
+        return ReflinkStorage.ocfs2("4K");
     }
 }

@@ -36,14 +36,13 @@ import org.flatsnap.model.VmName;
 import org.flatsnap.model.VmState;
 import org.flatsnap.store.Intent.Swap;
 import org.flatsnap.testing.Bench;
-import org.flatsnap.testing.Commands;
-import org.flatsnap.testing.LoopFileSystem;
 import org.flatsnap.testing.RunningGuest;
+import org.flatsnap.testing.TestStorage;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** What every store promises, on a real file system. */
+/** What every store promises, on real storage. */
 abstract class StoreContract {
     /** What the file system itself may need to tell of a change. */
     private static final long TOLERANCE = 512 << 10;
@@ -51,35 +50,29 @@ abstract class StoreContract {
     private static final VmId VM = Snapshots.WEB01;
     private static final DiskName VDA = new DiskName("vda");
 
-    private LoopFileSystem fileSystem;
+    private TestStorage storage;
     private Store store;
     private Path live;
     private int taken;
 
-    abstract LoopFileSystem make();
-
-    /** Before anything is written to it. */
-    void prepare(Path disk) throws IOException {
-        Files.createFile(disk);
-    }
-
-    /** Whether the file system frees the unused part of an extent that it wrote as one. */
-    boolean freesPartsOfExtents() {
-        return true;
-    }
+    abstract TestStorage make();
 
     @BeforeEach
     void open() throws IOException {
-        fileSystem = make();
-        store = ReflinkStore.open(fileSystem.root(), Optional.empty());
-        live = fileSystem.root().resolve("vm.raw");
-        prepare(live);
+        storage = make();
+        store = reopen();
+        live = storage.newDisk("vm");
         Bench.write(live, "v0");
     }
 
     @AfterEach
     void close() {
-        fileSystem.close();
+        store.close();
+        storage.close();
+    }
+
+    private Store reopen() {
+        return storage.place().open(Optional.empty());
     }
 
     private Snapshot take(String name) {
@@ -127,22 +120,14 @@ abstract class StoreContract {
     }
 
     private String content(Snapshot snapshot) throws IOException {
-        return Bench.read(store.image(VM, snapshot.id(), VDA));
-    }
-
-    private Path flatsnap(String name) {
-        return fileSystem.root().resolve(".flatsnap").resolve(name);
-    }
-
-    private void assertEmpty(String directory) throws IOException {
-        try (var files = Files.list(flatsnap(directory))) {
-            assertThat(files).isEmpty();
-        }
+        return Bench.read(store.image(snapshot, VDA));
     }
 
     @Test
     void identityStaysWhenItIsMountedElsewhere() {
-        assertThat(ReflinkStore.open(fileSystem.root(), Optional.empty()).id()).isEqualTo(store.id());
+        try (Store again = reopen()) {
+            assertThat(again.id()).isEqualTo(store.id());
+        }
     }
 
     @Test
@@ -159,8 +144,8 @@ abstract class StoreContract {
         Snapshot read = store.read(VM, id).orElseThrow();
         assertThat(scan(new ArrayList<>())).containsExactly(read);
         assertThat(content(read)).isEqualTo("v0");
-        assertThat(read.disks().get(0).bytes()).isEqualTo(1 << 20);
-        assertEmpty("staging");
+        assertThat(read.disks().get(0).bytes()).isEqualTo(storage.diskBytes());
+        storage.assertNothingStaged();
     }
 
     @Test
@@ -170,7 +155,7 @@ abstract class StoreContract {
             capture.cloneDisks();
         }
         assertThat(store.published()).isEmpty();
-        assertEmpty("staging");
+        storage.assertNothingStaged();
     }
 
     @Test
@@ -195,45 +180,55 @@ abstract class StoreContract {
     void aRollbackIsAStagedRenameThatCanBeRepeated() throws IOException {
         Snapshot target = take("s0");
         Bench.write(live, "v1");
+        DiskStamp stamp = stamp();
+        Snapshot guard = take("guard");
         Intent intent;
-        try (Staged staged = store.stage(OperationId.random(), target, target.disks(), Map.of(VDA, stamp()))) {
-            intent = intent(target, staged.swaps());
+        try (Staged staged = store.stage(OperationId.random(), target, target.disks(), Map.of(VDA, stamp))) {
+            intent = intent(target, Optional.of(guard), staged.swaps());
             store.write(intent);
             staged.keep();
         }
         assertThat(Bench.read(live)).isEqualTo("v1");
-        assertThat(ReflinkStore.open(fileSystem.root(), Optional.empty()).intents(e -> {
-                    throw e;
-                }))
-                .containsExactly(intent);
+        try (Store again = reopen()) {
+            assertThat(again.intents(e -> {
+                        throw e;
+                    }))
+                    .containsExactly(intent);
+        }
         assertThat(store.recover(vm -> false)).isTrue();
 
         for (int i = 0; i < 2; i++) {
-            store.swap(intent.swaps().get(0));
+            store.swap(intent, intent.swaps().get(0));
             assertThat(Bench.read(live)).isEqualTo("v0");
         }
         store.lift(intent);
         store.lift(intent);
         assertThat(store.intent(VM)).isEmpty();
-        assertEmpty("staging");
+        storage.assertNothingStaged();
         Bench.write(live, "v2");
         assertThat(content(target)).isEqualTo("v0");
+        assertThat(content(guard)).isEqualTo("v1");
     }
 
-    private FileStamp stamp() throws IOException {
-        return FileStamp.of(live).orElseThrow();
+    private DiskStamp stamp() {
+        return store.stamp(live).orElseThrow();
     }
 
     @Test
-    void aLiveFileThatTheGuardDoesNotHoldIsNotReplaced() throws IOException {
+    void aLiveDiskThatTheGuardDoesNotHoldIsNotReplaced() throws IOException {
         Snapshot target = take("s0");
         Bench.write(live, "v1");
-        try (Staged staged = store.stage(OperationId.random(), target, target.disks(), Map.of(VDA, stamp()))) {
+        DiskStamp stamp = stamp();
+        Snapshot guard = take("guard");
+        try (Staged staged = store.stage(OperationId.random(), target, target.disks(), Map.of(VDA, stamp))) {
+            Intent intent = intent(target, Optional.of(guard), staged.swaps());
+            assertThat(store.changed(intent, intent.swaps().get(0))).isFalse();
             Bench.write(live, "v2");
+            assertThat(store.changed(intent, intent.swaps().get(0))).isTrue();
             assertProblem(
                     Code.REFUSED,
                     "changed after the guard",
-                    () -> store.swap(staged.swaps().get(0)));
+                    () -> store.swap(intent, intent.swaps().get(0)));
         }
         assertThat(Bench.read(live)).isEqualTo("v2");
     }
@@ -242,37 +237,38 @@ abstract class StoreContract {
     void aMissingStagedDiskIsNotTakenForDone() throws IOException {
         Snapshot target = take("s0");
         Bench.write(live, "v1");
-        Swap swap;
-        try (Staged staged = store.stage(OperationId.random(), target, target.disks(), Map.of(VDA, stamp()))) {
-            swap = staged.swaps().get(0);
+        DiskStamp stamp = stamp();
+        Snapshot guard = take("guard");
+        Intent intent;
+        try (Staged staged = store.stage(OperationId.random(), target, target.disks(), Map.of(VDA, stamp))) {
+            intent = intent(target, Optional.of(guard), staged.swaps());
         }
-        assertThatThrownBy(() -> store.swap(swap)).isInstanceOf(Problem.class);
+        assertThatThrownBy(() -> store.swap(intent, intent.swaps().get(0))).isInstanceOf(Problem.class);
         assertThat(Bench.read(live)).isEqualTo("v1");
     }
 
     @Test
-    void anUnmountedStoreIsAwayAndNotEmpty() {
+    void aStoreThatIsAwayIsNotEmpty() {
         take("s0");
-        Path root = fileSystem.root();
-        fileSystem.unmount();
+        storage.detach();
         try {
-            assertProblem(Code.UNAVAILABLE, "not mounted", () -> store.published());
-            assertProblem(Code.UNAVAILABLE, "not mounted", () -> store.lock(VM, Duration.ZERO));
-            assertProblem(Code.UNAVAILABLE, "not mounted", () -> ReflinkStore.open(root, Optional.of(store.id())));
-            assertThat(root).isEmptyDirectory();
+            String why = storage.awayReason();
+            assertProblem(Code.UNAVAILABLE, why, () -> store.published());
+            assertProblem(Code.UNAVAILABLE, why, () -> store.lock(VM, Duration.ZERO));
+            assertProblem(Code.UNAVAILABLE, why, () -> storage.place().open(Optional.of(store.id())));
         } finally {
-            fileSystem.mount();
+            storage.attach();
         }
         assertThat(store.published()).hasSize(1);
     }
 
-    private static Intent intent(Snapshot target, List<Swap> swaps) {
+    private static Intent intent(Snapshot target, Optional<Snapshot> guard, List<Swap> swaps) {
         return new Intent(
                 OperationId.random(),
                 "node1",
                 VM,
                 target.id(),
-                Optional.empty(),
+                guard.map(Snapshot::id),
                 swaps,
                 Optional.empty(),
                 Optional.of("<domain/>"),
@@ -285,13 +281,13 @@ abstract class StoreContract {
         try (Staged staged = store.stage(OperationId.random(), target, target.disks(), Map.of(VDA, stamp()))) {
             assertThat(staged.swaps()).hasSize(1);
         }
-        assertEmpty("staging");
+        storage.assertNothingStaged();
     }
 
     @Test
-    void newFilesAreRemovedAgainUnlessTheVmWasMade() throws IOException {
+    void newDisksAreRemovedAgainUnlessTheVmWasMade() throws IOException {
         Snapshot source = take("s0");
-        Path target = fileSystem.root().resolve("clone.raw");
+        Path target = store.cloneTarget(source.disks().get(0), new VmName("web02"));
         List<Store.Target> targets = List.of(new Store.Target(VDA, target));
         try (CloneOut clone = store.cloneOut(OperationId.random(), source, VM, targets)) {
             assertThat(Bench.read(target)).isEqualTo("v0");
@@ -307,21 +303,21 @@ abstract class StoreContract {
         assertThatThrownBy(() -> store.cloneOut(OperationId.random(), source, VM, targets))
                 .isInstanceOf(Problem.class);
         assertThat(Bench.read(target)).isEqualTo("v0");
-        assertEmpty("staging");
+        storage.assertNothingStaged();
     }
 
     @Test
     void stagingOfALivingOwnerStaysAndThatOfADeadOneGoes() throws IOException {
-        Files.createDirectories(flatsnap("staging").resolve("node-boot-dead").resolve("snapshot"));
+        Files.createDirectories(storage.base().resolve("staging/node-boot-dead/snapshot"));
         try (Capture capture = store.capture(
                 OperationId.random(), VM, SnapshotId.of(Instant.now(), 0), List.of(new DiskSource(VDA, live)))) {
             capture.cloneDisks();
             store.recover(vm -> false);
-            try (var files = Files.list(flatsnap("staging"))) {
+            try (var files = Files.list(storage.base().resolve("staging"))) {
                 assertThat(files).hasSize(1);
             }
         }
-        assertEmpty("staging");
+        storage.assertNothingStaged();
     }
 
     @Test
@@ -329,10 +325,9 @@ abstract class StoreContract {
         Snapshot snapshot = take("s0");
         store.unpublish(VM, snapshot.id());
         assertThat(store.published()).isEmpty();
-        Path unpublished = flatsnap("vms").resolve(VM.value()).resolve(".deleted");
-        assertThat(unpublished).isNotEmptyDirectory();
+        assertThat(storage.holds(snapshot)).isTrue();
         store.recover(vm -> false);
-        assertThat(unpublished).isEmptyDirectory();
+        assertThat(storage.holds(snapshot)).isFalse();
     }
 
     @Test
@@ -347,22 +342,21 @@ abstract class StoreContract {
     void aDamagedRecordIsReportedAndLeftWhereItIs() throws IOException {
         Snapshot whole = take("s0");
         Snapshot hurt = take("s1");
-        Path file = store.savedFile(VM, hurt.id(), "snapshot.json");
         for (String text : List.of(
-                Files.readString(file).replace("\"s1\"", "\"s9\""),
+                storage.record(hurt).replace("\"s1\"", "\"s9\""),
                 "{\"format\": 1",
                 "{}",
                 "[]",
                 "",
                 "{\"format\": 99, \"sha256\": \"\", \"content\": {}}")) {
-            Files.writeString(file, text);
+            storage.damageRecord(hurt, text);
             List<Problem> damaged = new ArrayList<>();
             assertThat(scan(damaged)).containsExactly(whole);
             assertThat(damaged).hasSize(1);
-            assertThat(damaged.get(0).getMessage()).contains(file.toString());
+            assertThat(damaged.get(0).getMessage()).contains(storage.recordName(hurt));
             assertThat(content(hurt)).isEqualTo("v0");
         }
-        Files.delete(file);
+        storage.damageRecord(hurt, null);
         List<Problem> damaged = new ArrayList<>();
         assertThat(scan(damaged)).containsExactly(whole);
         assertThat(damaged).hasSize(1);
@@ -390,47 +384,45 @@ abstract class StoreContract {
     }
 
     @Test
-    void aFullStoreRefusesTakesLosesNothingAndCanBeEmptied() throws IOException {
+    void aFullStoreRefusesTakesLosesNothingAndCanBeEmptied() throws Exception {
         Snapshot first = take("s0");
         Bench.write(live, "v1");
         Snapshot second = take("s1");
-        Path filler = fileSystem.fill();
-
-        // Small files may still find room in a full file system; in the end one does not.
-        List<Problem> refusals = new ArrayList<>();
-        for (int i = 0; i < 3000 && refusals.isEmpty(); i++) {
-            try {
-                take("more" + i);
-            } catch (Problem e) {
-                refusals.add(e);
+        try (AutoCloseable filler = storage.fill()) {
+            // Small files may still find room in a full file system; in the end one does not.
+            List<Problem> refusals = new ArrayList<>();
+            for (int i = 0; i < 3000 && refusals.isEmpty(); i++) {
+                try {
+                    take("more" + i);
+                } catch (Problem e) {
+                    refusals.add(e);
+                }
             }
-        }
-        assertThat(refusals).extracting(Problem::code).containsExactly(Code.NO_SPACE);
-        assertThat(refusals.get(0).remedy()).contains("flatsnap delete");
-        assertThat(content(first)).isEqualTo("v0");
-        assertThat(content(second)).isEqualTo("v1");
+            assertThat(refusals).extracting(Problem::code).containsExactly(Code.NO_SPACE);
+            assertThat(refusals.get(0).remedy()).contains("flatsnap delete");
+            assertThat(content(first)).isEqualTo("v0");
+            assertThat(content(second)).isEqualTo("v1");
 
-        store.published().keySet().forEach(id -> delete(id));
-        assertThat(store.published()).isEmpty();
-        Files.delete(filler);
+            store.published().keySet().forEach(id -> delete(id));
+            assertThat(store.published()).isEmpty();
+        }
         take("again");
         store.recover(vm -> false);
-        assertEmpty("staging");
+        storage.assertNothingStaged();
     }
 
     @Test
     void aReadOnlyStoreIsReadAndNotWritten() throws IOException {
         Snapshot snapshot = take("s0");
-        fileSystem.remount("ro");
-        try {
-            Store readOnly = ReflinkStore.open(fileSystem.root(), Optional.empty());
+        storage.setReadOnly(true);
+        try (Store readOnly = reopen()) {
             assertThat(readOnly.status().readOnly()).isTrue();
             assertThat(scan(new ArrayList<>())).containsExactly(snapshot);
             assertProblem(Code.UNAVAILABLE, "read-only", () -> readOnly.lock(VM, Duration.ZERO));
             assertProblem(Code.UNAVAILABLE, "read-only", () -> readOnly.unpublish(VM, snapshot.id()));
             assertProblem(Code.UNAVAILABLE, "read-only", () -> take("s1"));
         } finally {
-            fileSystem.remount("rw");
+            storage.setReadOnly(false);
         }
         take("s1");
     }
@@ -449,7 +441,7 @@ abstract class StoreContract {
         assertThat(exclusive.keySet()).isEqualTo(store.published().keySet());
         for (Snapshot snapshot : List.of(snapshots.get(1), snapshots.get(3))) {
             long expected = exclusive.get(snapshot.id());
-            if (freesPartsOfExtents()) {
+            if (storage.freesPartsOfExtents()) {
                 assertFreed(Set.of(snapshot.id()), expected);
             } else {
                 long before = available();
@@ -462,7 +454,7 @@ abstract class StoreContract {
         long alone = exclusive.values().stream().mapToLong(Long::longValue).sum();
         long together = store.freedByDeleting(rest);
         assertThat(together).isGreaterThan(alone);
-        if (freesPartsOfExtents()) {
+        if (storage.freesPartsOfExtents()) {
             assertFreed(rest, together);
         }
     }
@@ -487,24 +479,23 @@ abstract class StoreContract {
     }
 
     private long available() {
-        Commands.run("sync", "-f", fileSystem.root().toString());
+        storage.sync();
         return store.status().availableBytes();
     }
 
     @Test
-    void filesElsewhereAreNotCovered() throws IOException {
+    void disksElsewhereAreNotCovered() {
         assertThat(store.covers(live)).isTrue();
-        assertThat(store.covers(fileSystem.root().resolve("absent.raw"))).isTrue();
-        assertThat(store.covers(fileSystem.root().resolve("absent/absent.raw"))).isFalse();
+        assertThat(store.obstacle(live)).isEmpty();
+        assertThat(store.covers(storage.path("absent"))).isTrue();
         assertThat(store.covers(Path.of("/var/tmp/vm.raw"))).isFalse();
-        assertThat(store.covers(flatsnap("store.json"))).isFalse();
     }
 
     @Test
     void aLostIdentityIsNotReplacedByANewOne() throws IOException {
         Snapshot snapshot = take("s0");
-        Files.delete(flatsnap("store.json"));
-        assertProblem(Code.INTERNAL, "identity file", () -> ReflinkStore.open(fileSystem.root(), Optional.empty()));
+        Files.delete(storage.base().resolve("store.json"));
+        assertProblem(Code.INTERNAL, "identity file", this::reopen);
         assertThat(content(snapshot)).isEqualTo("v0");
     }
 

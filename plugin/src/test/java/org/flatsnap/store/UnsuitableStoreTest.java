@@ -34,6 +34,15 @@ class UnsuitableStoreTest {
     }
 
     @Test
+    void whatNoRenameReachesIsNotCovered() {
+        try (LoopFileSystem xfs = LoopFileSystem.smallXfs();
+                Store store = ReflinkStore.open(xfs.root(), Optional.empty())) {
+            assertThat(store.covers(xfs.root().resolve("absent/absent.raw"))).isFalse();
+            assertThat(store.covers(xfs.root().resolve(".flatsnap/store.json"))).isFalse();
+        }
+    }
+
+    @Test
     void anEmptyReadOnlyFileSystemIsRefused() {
         try (LoopFileSystem xfs = LoopFileSystem.smallXfs()) {
             xfs.remount("ro");

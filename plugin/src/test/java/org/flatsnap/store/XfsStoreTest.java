@@ -1,10 +1,11 @@
 package org.flatsnap.store;
 
-import org.flatsnap.testing.LoopFileSystem;
+import org.flatsnap.testing.ReflinkStorage;
+import org.flatsnap.testing.TestStorage;
 
 class XfsStoreTest extends StoreContract {
     @Override
-    LoopFileSystem make() {
-        return LoopFileSystem.smallXfs();
+    TestStorage make() {
+        return ReflinkStorage.xfs();
     }
 }

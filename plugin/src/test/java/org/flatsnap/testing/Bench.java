@@ -3,6 +3,7 @@ package org.flatsnap.testing;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -33,7 +34,9 @@ import org.flatsnap.model.OperationId;
 import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.SnapshotName;
 import org.flatsnap.model.VmName;
+import org.flatsnap.store.Content;
 import org.flatsnap.store.KnownStores;
+import org.flatsnap.store.StorePlace;
 
 /**
  * A whole flatsnap without daemon and view: real file systems, the real libvirt, a state directory that outlives the engine.
@@ -81,7 +84,9 @@ public final class Bench implements AutoCloseable {
         GuestNotes notes = new GuestNotes(state.resolve("guests"));
         engine = new Engine(
                 new Stores(
-                        fileSystems.stream().map(LoopFileSystem::root).toList(),
+                        fileSystems.stream()
+                                .map(fileSystem -> (StorePlace) new StorePlace.Directory(fileSystem.root()))
+                                .toList(),
                         KnownStores.read(state.resolve("stores.json")),
                         Duration.ofSeconds(20)),
                 new LibvirtManager(libvirt, URI),
@@ -179,7 +184,16 @@ public final class Bench implements AutoCloseable {
 
     /** What {@link #write} wrote. */
     public static String read(Path disk) throws IOException {
-        byte[] bytes = Files.readAllBytes(disk);
+        return read(Content.of(disk));
+    }
+
+    /** The same of an image. */
+    public static String read(Content content) throws IOException {
+        byte[] bytes = new byte[1 << 20];
+        try (Content.Reader reader = content.open()) {
+            ByteBuffer buffer = ByteBuffer.wrap(bytes);
+            while (buffer.hasRemaining() && reader.channel().read(buffer, buffer.position()) > 0) {}
+        }
         int end = 0;
         while (end < bytes.length && bytes[end] != 0) {
             end++;

@@ -6,6 +6,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Optional;
+import java.util.regex.Pattern;
 import org.flatsnap.linux.Descriptor;
 import org.flatsnap.linux.ErrnoException;
 
@@ -14,7 +16,11 @@ import org.flatsnap.linux.ErrnoException;
  * the kernel created, renamed or destroyed a volume: until then a name can be missing or lead to the volume that had it before.
  */
 public final class ZvolDevices {
-    private static final Path LINKS = Path.of("/dev/zvol");
+    /** Below it lies a link for each volume. */
+    public static final Path LINKS = Path.of("/dev/zvol");
+
+    /** Partitions have a {@code p} and a number after it. */
+    private static final Pattern DEVICE = Pattern.compile("zd[0-9]+");
 
     /** {@code BLKZNAME} of sys/fs/zfs.h: _IOR(0x12, 125, char[ZFS_MAX_DATASET_NAME_LEN]). */
     private static final long BLKZNAME = 0x8100127DL;
@@ -31,6 +37,21 @@ public final class ZvolDevices {
      */
     public static Path path(ZfsName volume) {
         return LINKS.resolve(volume.toString().replace(' ', '+'));
+    }
+
+    /**
+     * The volume behind a device, asked of the device itself.
+     *
+     * @param device without symbolic links
+     * @return empty if it is no volume: another device, a partition of a volume, a file, nothing
+     * @throws IOException if the device cannot be opened
+     */
+    public static Optional<DatasetName> volume(Path device) throws IOException {
+        if (!device.startsWith("/dev")
+                || !DEVICE.matcher(device.getFileName().toString()).matches()) {
+            return Optional.empty();
+        }
+        return name(device).filter(name -> name.indexOf('@') < 0).map(DatasetName::new);
     }
 
     /**
@@ -55,20 +76,22 @@ public final class ZvolDevices {
     }
 
     private static boolean leadsTo(Path link, ZfsName volume) throws IOException {
-        if (!Files.exists(link)) {
-            return false;
-        }
-        try (Descriptor device = Descriptor.openForReading(link)) {
+        return Files.exists(link)
+                && name(link).filter(volume.toString()::equals).isPresent();
+    }
+
+    private static Optional<String> name(Path path) throws IOException {
+        try (Descriptor device = Descriptor.openForReading(path)) {
             byte[] answer = device.readIoctl(BLKZNAME, NAME_SIZE);
             int length = 0;
             while (length < answer.length && answer[length] != 0) {
                 length++;
             }
-            return new String(answer, 0, length, StandardCharsets.UTF_8).equals(volume.toString());
+            return Optional.of(new String(answer, 0, length, StandardCharsets.UTF_8));
         } catch (ErrnoException e) {
             if (e.errno() == ZfsErrno.ENOENT.number() || e.errno() == ZfsErrno.ENXIO.number()) {
                 // Removed or replaced between two looks.
-                return false;
+                return Optional.empty();
             }
             throw e;
         }

@@ -1,0 +1,28 @@
+package org.flatsnap.store;
+
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import org.flatsnap.linux.FileStatus;
+
+/** A file that is replaced and never written to. */
+record FileContent(Path file) implements Content {
+    @Override
+    public Status status() throws IOException {
+        FileStatus status = FileStatus.of(file);
+        return new Status(status.size(), status.blocks(), status.modified());
+    }
+
+    @Override
+    public Reader open() throws IOException {
+        return new OpenFile(FileChannel.open(file, StandardOpenOption.READ));
+    }
+
+    private record OpenFile(FileChannel channel) implements Reader {
+        @Override
+        public void close() throws IOException {
+            channel.close();
+        }
+    }
+}

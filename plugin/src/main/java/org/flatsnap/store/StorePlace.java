@@ -1,0 +1,31 @@
+package org.flatsnap.store;
+
+import java.nio.file.Path;
+import java.util.Optional;
+import org.flatsnap.model.Problem;
+import org.flatsnap.model.StoreId;
+
+/** Where the configuration says a store is; {@link #toString()} is what people know it by. */
+public sealed interface StorePlace {
+    /** A directory on a file system that clones files. */
+    record Directory(Path path) implements StorePlace {
+        @Override
+        public Store open(Optional<StoreId> known) {
+            return ReflinkStore.open(path, known);
+        }
+
+        @Override
+        public String toString() {
+            return path.toString();
+        }
+    }
+
+    /**
+     * Opens the store, making it the first time.
+     *
+     * @param known the identity the store there is known to have, so that what lies under a missing mount is not taken for it;
+     *     empty the first time
+     * @throws Problem if it is out of reach, cannot do what is needed or is another store
+     */
+    Store open(Optional<StoreId> known);
+}
