@@ -15,6 +15,7 @@ import java.util.TreeSet;
 import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.flatsnap.linux.zfs.DatasetName;
 import org.flatsnap.model.Problem;
 import org.flatsnap.store.StorePlace;
 import org.tomlj.Toml;
@@ -126,14 +127,20 @@ public record Configuration(
                             "'store' is not a list of tables",
                             "Write [[store]] and below it path = \"/...\" or dataset = \"...\"");
                 }
-                refuseUnknown(table, "store.", Set.of("path"));
-                if (!table.contains("path")) {
+                refuseUnknown(table, "store.", new TreeSet<>(Set.of("dataset", "path")));
+                if (table.size() != 1) {
                     throw problem(
                             toml.inputPositionOf("store"),
-                            "a [[store]] has no 'path'",
-                            "Add path = \"/var/lib/libvirt/images\"");
+                            table.isEmpty()
+                                    ? "a [[store]] has neither 'path' nor 'dataset'"
+                                    : "a [[store]] has both 'path' and 'dataset'",
+                            "Give it one: path = \"/var/lib/libvirt/images\" for XFS, btrfs or OCFS2,"
+                                    + " dataset = \"tank/vms\" for ZFS");
                 }
-                stores.add(new StorePlace.Directory(value(table, "path", Reader::path)));
+                stores.add(
+                        table.contains("path")
+                                ? new StorePlace.Directory(value(table, "path", Reader::path))
+                                : new StorePlace.Dataset(value(table, "dataset", Reader::dataset)));
             }
             return List.copyOf(stores);
         }
@@ -175,6 +182,15 @@ public record Configuration(
                 throw new IllegalArgumentException("an absolute path without a zero byte", e);
             }
             throw new IllegalArgumentException("an absolute path, one that begins with '/'");
+        }
+
+        private static DatasetName dataset(String text) {
+            try {
+                return new DatasetName(text);
+            } catch (IllegalArgumentException e) {
+                throw new IllegalArgumentException(
+                        "the name of a ZFS dataset such as \"tank/vms\" (" + e.getMessage() + ")", e);
+            }
         }
 
         private static ZoneId zone(String text) {

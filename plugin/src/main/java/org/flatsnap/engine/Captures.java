@@ -57,15 +57,13 @@ final class Captures implements Capture {
     }
 
     @Override
-    public List<DiskImage> cloneDisks() {
-        return parts.stream()
-                .flatMap(part -> part.capture().cloneDisks().stream())
-                .toList();
+    public void cloneDisks() {
+        parts.forEach(part -> part.capture().cloneDisks());
     }
 
     @Override
-    public void sync() {
-        parts.forEach(part -> part.capture().sync());
+    public List<DiskImage> sync() {
+        return parts.stream().flatMap(part -> part.capture().sync().stream()).toList();
     }
 
     @Override

@@ -6,7 +6,6 @@ import java.security.SecureRandom;
 import java.time.Clock;
 import java.time.Instant;
 import java.time.format.DateTimeFormatter;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.flatsnap.catalog.Catalog;
@@ -94,16 +93,15 @@ final class TakeSnapshot {
             Optional<String> firmware = vm.firmware().filter(file -> Files.exists(Path.of(file)));
 
             progress.step("cloning " + plan.size() + (plan.size() == 1 ? " disk" : " disks"));
-            List<DiskImage> images = new ArrayList<>();
             Instant[] moment = new Instant[1];
             Quiescence quiescence = quiescer.during(vm, order.level(), !plan.atOneMoment(), order.strict(), () -> {
                 moment[0] = clock.instant();
-                images.addAll(captures.cloneDisks());
+                captures.cloneDisks();
                 firmware.ifPresent(file -> captures.saveCopy(Snapshot.FIRMWARE_FILE, Path.of(file)));
             });
 
             progress.step("making it durable");
-            captures.sync();
+            List<DiskImage> images = captures.sync();
             Snapshot snapshot = new Snapshot(
                     id,
                     vm.id(),

@@ -16,15 +16,15 @@ public interface Capture extends AutoCloseable {
     /** Keeps a copy of a small file that may lie on any file system, the NVRAM for one. */
     void saveCopy(String fileName, Path source);
 
+    /** Clones all disks: the moment of the snapshot. Takes milliseconds; see {@link Store#clonesTogether}. */
+    void cloneDisks();
+
     /**
-     * Clones all disks: the moment of the snapshot. Each clone is atomic, the set is not. Takes milliseconds.
+     * Makes durable what was staged; nothing of the guest needs to stand still any more.
      *
      * @return the images, in the order of the disks
      */
-    List<DiskImage> cloneDisks();
-
-    /** Makes durable what was staged; nothing of the guest needs to stand still any more. */
-    void sync();
+    List<DiskImage> sync();
 
     /**
      * Makes the snapshot visible, complete and durable, in one atomic step.

@@ -30,13 +30,18 @@ final class CheckedFile {
 
     /** Writes into a new file and makes it durable; the entry in its directory is the caller's to sync. */
     static void create(Path file, Object content) throws IOException {
+        Files.writeString(file, text(content));
+        Durability.sync(file);
+    }
+
+    /** The text of such a file. */
+    static String text(Object content) {
         JsonElement tree = Json.COMPACT.toJsonTree(content);
         JsonObject envelope = new JsonObject();
         envelope.addProperty("format", FORMAT);
         envelope.addProperty("sha256", digest(tree));
         envelope.add("content", tree);
-        Files.writeString(file, Json.PRETTY.toJson(envelope) + "\n");
-        Durability.sync(file);
+        return Json.PRETTY.toJson(envelope) + "\n";
     }
 
     /** Puts new content in the old one's place, atomically and durably; a failure leaves the old one. */
@@ -63,16 +68,25 @@ final class CheckedFile {
      * @throws IOException if it cannot be read
      */
     static <T> T read(Path file, Class<T> type) throws IOException {
-        String text = Files.readString(file);
+        return parse(Files.readString(file), file, type);
+    }
+
+    /**
+     * Verifies a text and reads what it holds.
+     *
+     * @param name what people know it by
+     * @throws Problem with code INTERNAL if it is damaged or of another version
+     */
+    static <T> T parse(String text, Object name, Class<T> type) {
         try {
             JsonObject envelope = JsonParser.parseString(text).getAsJsonObject();
             int format = envelope.get("format").getAsInt();
             if (format != FORMAT) {
-                throw damaged(file, "it has format " + format + " and this flatsnap reads format " + FORMAT, null);
+                throw damaged(name, "it has format " + format + " and this flatsnap reads format " + FORMAT, null);
             }
             JsonElement content = envelope.get("content");
             if (!digest(content).equals(envelope.get("sha256").getAsString())) {
-                throw damaged(file, "its checksum does not match its content", null);
+                throw damaged(name, "its checksum does not match its content", null);
             }
             return Json.COMPACT.fromJson(content, type);
         } catch (JsonParseException
@@ -80,16 +94,16 @@ final class CheckedFile {
                 | NullPointerException
                 | UnsupportedOperationException
                 | NumberFormatException e) {
-            throw damaged(file, "it is not the JSON that flatsnap wrote", e);
+            throw damaged(name, "it is not the JSON that flatsnap wrote", e);
         }
     }
 
-    private static Problem damaged(Path file, String why, RuntimeException cause) {
+    static Problem damaged(Object name, String why, Exception cause) {
         return new Problem(
                 Problem.Code.INTERNAL,
-                "cannot read " + file,
+                "cannot read " + name,
                 why,
-                "Images are untouched and can be copied out by hand; restore this file from a backup, or move it away",
+                "Images are untouched and can be copied out by hand; restore the record from a backup, or move it away",
                 cause);
     }
 

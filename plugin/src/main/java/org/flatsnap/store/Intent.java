@@ -17,7 +17,7 @@ import org.flatsnap.model.VmId;
  * A rollback that is decided: everything is staged, what remains is renames that can be repeated. It stands on every store
  * that takes part; the copy on {@link #primary()} counts.
  *
- * @param operation the request
+ * @param operation the request, which is also what its disks were staged for
  * @param node the host that decided it
  * @param vm whose disks are swapped; it must not start while the intent stands
  * @param target the snapshot rolled back to

@@ -30,8 +30,9 @@ final class Layout {
     private final String node;
     private final String owner;
 
-    Layout(Path root) throws IOException {
-        this.base = root.resolve(DIRECTORY);
+    /** Of a store whose files lie in this directory. */
+    Layout(Path base) throws IOException {
+        this.base = base;
         this.node = Host.name();
         this.owner = node + "-" + Host.bootId() + "-";
     }

@@ -20,6 +20,7 @@ final class ReflinkCapture implements Capture {
     private final List<DiskSource> disks;
     private final Path directory;
     private final List<Path> files = new ArrayList<>();
+    private final List<DiskImage> images = new ArrayList<>();
 
     ReflinkCapture(ReflinkStore store, Staging staging, List<DiskSource> disks) throws IOException {
         this.store = store;
@@ -44,26 +45,27 @@ final class ReflinkCapture implements Capture {
     }
 
     @Override
-    public List<DiskImage> cloneDisks() {
-        return disks.stream().map(this::cloneDisk).toList();
+    public void cloneDisks() {
+        disks.forEach(this::cloneDisk);
     }
 
-    private DiskImage cloneDisk(DiskSource disk) {
-        return store.produce("cannot clone disk " + disk.disk() + " (" + disk.path() + ")", () -> {
+    private void cloneDisk(DiskSource disk) {
+        store.attempt("cannot clone disk " + disk.disk() + " (" + disk.path() + ")", () -> {
             Path image = Layout.images(directory).resolve(Layout.fileName(disk.disk()));
             Reflink.cloneFile(disk.path(), image);
             files.add(image);
-            return new DiskImage(disk.disk(), store.id(), disk.path().toString(), Files.size(image));
+            images.add(new DiskImage(disk.disk(), store.id(), disk.path().toString(), Files.size(image)));
         });
     }
 
     @Override
-    public void sync() {
-        store.attempt("cannot make the snapshot durable", () -> {
+    public List<DiskImage> sync() {
+        return store.produce("cannot make the snapshot durable", () -> {
             for (Path file : files) {
                 Durability.sync(file);
             }
             Durability.sync(Layout.images(directory));
+            return List.copyOf(images);
         });
     }
 

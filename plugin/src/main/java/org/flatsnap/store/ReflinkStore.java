@@ -7,7 +7,6 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -38,7 +37,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** A store on a file system that clones files: XFS with {@code reflink=1}, btrfs, OCFS2 with {@code refcount}. */
-public final class ReflinkStore implements Store {
+public final class ReflinkStore extends FiledStore {
     private static final Logger LOG = LoggerFactory.getLogger(ReflinkStore.class);
 
     /** NAME_MAX, linux/limits.h. */
@@ -46,14 +45,11 @@ public final class ReflinkStore implements Store {
 
     private final Path root;
     private final Layout layout;
-    private final StoreIdentity identity;
-    private final IntentFiles intents;
 
     private ReflinkStore(Path root, Layout layout, StoreIdentity identity) {
+        super(layout, identity);
         this.root = root;
         this.layout = layout;
-        this.identity = identity;
-        this.intents = new IntentFiles(layout);
     }
 
     /**
@@ -78,8 +74,11 @@ public final class ReflinkStore implements Store {
                         "Name the dataset in place of the path: dataset = \""
                                 + Files.getFileStore(root).name() + "\"");
             }
-            Layout layout = new Layout(root);
-            return new ReflinkStore(root, layout, StoreIdentity.readOrMake(what, root, layout, known));
+            Layout layout = new Layout(root.resolve(Layout.DIRECTORY));
+            if (!Files.exists(layout.identity()) && known.isEmpty()) {
+                probe(root);
+            }
+            return new ReflinkStore(root, layout, StoreIdentity.readOrMake(what, layout, known));
         } catch (NoSuchFileException e) {
             throw new Problem(
                     Code.UNAVAILABLE,
@@ -96,17 +95,8 @@ public final class ReflinkStore implements Store {
     }
 
     @Override
-    public StoreId id() {
-        return identity.id();
-    }
-
-    @Override
     public StorePlace place() {
         return new StorePlace.Directory(root);
-    }
-
-    Layout layout() {
-        return layout;
     }
 
     @Override
@@ -148,14 +138,6 @@ public final class ReflinkStore implements Store {
 
     private static Object device(Path path) throws IOException {
         return Files.getAttribute(path, "unix:dev");
-    }
-
-    @Override
-    public VmLock lock(VmId vm, Duration patience) {
-        return produce("cannot lock VM " + vm, () -> {
-            requireMounted();
-            return FileLock.take(layout.lock(vm), vm, patience);
-        });
     }
 
     @Override
@@ -262,11 +244,6 @@ public final class ReflinkStore implements Store {
     }
 
     @Override
-    public Path savedFile(VmId vm, SnapshotId snapshot, String fileName) {
-        return layout.snapshot(vm, snapshot).resolve(fileName);
-    }
-
-    @Override
     public Map<SnapshotId, Long> exclusiveBytes() {
         return produce("cannot measure the snapshots", () -> space().exclusive());
     }
@@ -319,27 +296,6 @@ public final class ReflinkStore implements Store {
     }
 
     @Override
-    public void write(Intent intent) {
-        attempt("cannot record the rollback of VM " + intent.vm(), () -> intents.write(intent));
-    }
-
-    @Override
-    public List<Intent> intents(Consumer<Problem> damaged) {
-        return produce("cannot read the rollbacks under way", () -> {
-            requireMounted();
-            return intents.all(damaged);
-        });
-    }
-
-    @Override
-    public Optional<Intent> intent(VmId vm) {
-        return produce("cannot read the rollback of VM " + vm, () -> {
-            requireMounted();
-            return intents.of(vm);
-        });
-    }
-
-    @Override
     public boolean changed(Intent intent, Intent.Swap swap) {
         Optional<DiskStamp> present = stamp(Path.of(swap.live()));
         return !swapped(swap, present) && !present.equals(swap.guarded());
@@ -366,7 +322,7 @@ public final class ReflinkStore implements Store {
     @Override
     public void lift(Intent intent) {
         attempt("cannot end the rollback of VM " + intent.vm(), () -> {
-            intents.remove(intent);
+            removeIntent(intent);
             for (Path directory : stagingOf(intent)) {
                 Staging.deleteTree(directory);
             }
@@ -423,35 +379,14 @@ public final class ReflinkStore implements Store {
         // Files that are open are their readers' to close.
     }
 
-    /** INVARIANT: every look at what is published begins here, so that an unmounted store is away and not empty. */
-    private void requireMounted() throws IOException {
-        identity.require("cannot use the store " + root, layout);
-    }
-
-    /** Work on storage that may fail. */
-    @FunctionalInterface
-    interface Work {
-        void run() throws IOException;
-    }
-
-    /** Work on storage that may fail and gives something. */
-    @FunctionalInterface
-    interface Production<T> {
-        T get() throws IOException;
-    }
-
-    void attempt(String what, Work work) {
-        produce(what, () -> {
-            work.run();
-            return null;
-        });
-    }
-
-    <T> T produce(String what, Production<T> work) {
+    /** Really clones a file: whether a file system can is not told by its type. */
+    private static void probe(Path root) throws IOException {
+        Path directory = Files.createTempDirectory(root, ".flatsnap-probe-");
         try {
-            return work.get();
-        } catch (IOException e) {
-            throw StorageProblem.of(what, root, e);
+            Path source = Files.write(directory.resolve("source"), new byte[1 << 16]);
+            Reflink.cloneFile(source, directory.resolve("clone"));
+        } finally {
+            Staging.deleteTree(directory);
         }
     }
 }

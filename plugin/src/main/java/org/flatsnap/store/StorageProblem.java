@@ -3,10 +3,11 @@ package org.flatsnap.store;
 import java.io.IOException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
-import java.nio.file.Path;
 import java.util.List;
 import org.flatsnap.linux.Errno;
 import org.flatsnap.linux.ErrnoException;
+import org.flatsnap.linux.zfs.ZfsErrno;
+import org.flatsnap.linux.zfs.ZfsException;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.Problem.Code;
 
@@ -17,7 +18,10 @@ final class StorageProblem {
 
     private StorageProblem() {}
 
-    static Problem of(String what, Path root, IOException cause) {
+    static Problem of(String what, Object root, IOException cause) {
+        if (cause instanceof ZfsException refused) {
+            return of(what, root, refused);
+        }
         return switch (errno(cause)) {
             case Errno.ENOSPC, Errno.EDQUOT ->
                 new Problem(
@@ -77,6 +81,22 @@ final class StorageProblem {
                         "Run 'flatsnap doctor'",
                         cause);
         };
+    }
+
+    private static Problem of(String what, Object root, ZfsException cause) {
+        Code code =
+                switch (ZfsErrno.of(cause.errno()).orElse(ZfsErrno.EIO)) {
+                    case ENOSPC, EDQUOT -> Code.NO_SPACE;
+                    case EBUSY -> Code.BUSY;
+                    case EEXIST -> Code.EXISTS;
+                    case ENODEV -> Code.UNSUPPORTED;
+                    default -> Code.UNAVAILABLE;
+                };
+        String remedy = code == Code.NO_SPACE
+                ? "Delete snapshots that are not needed (flatsnap list, flatsnap delete). " + cause.remedy()
+                : cause.remedy();
+        String why = cause.is(ZfsErrno.EROFS) ? "the pool of " + root + " is read-only" : cause.why();
+        return new Problem(code, what, cause.subject() + ": " + why, remedy, cause);
     }
 
     private static int errno(IOException cause) {

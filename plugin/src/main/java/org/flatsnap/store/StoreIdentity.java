@@ -2,11 +2,9 @@ package org.flatsnap.store;
 
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.Optional;
 import java.util.UUID;
 import org.flatsnap.linux.Durability;
-import org.flatsnap.linux.Reflink;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.Problem.Code;
 import org.flatsnap.model.StoreId;
@@ -19,12 +17,12 @@ record StoreIdentity(StoreId id) {
      *
      * @param known the identity the store at this directory is known to have
      */
-    static StoreIdentity readOrMake(String what, Path root, Layout layout, Optional<StoreId> known) throws IOException {
+    static StoreIdentity readOrMake(String what, Layout layout, Optional<StoreId> known) throws IOException {
         if (!Files.exists(layout.identity())) {
             if (known.isPresent()) {
                 throw notTheStore(what, known.get());
             }
-            make(what, root, layout);
+            make(what, layout);
         }
         StoreIdentity identity = CheckedFile.read(layout.identity(), StoreIdentity.class);
         if (known.isPresent() && !known.get().equals(identity.id())) {
@@ -41,8 +39,7 @@ record StoreIdentity(StoreId id) {
         }
     }
 
-    private static void make(String what, Path root, Layout layout) throws IOException {
-        probe(root);
+    private static void make(String what, Layout layout) throws IOException {
         layout.create();
         if (!Layout.entries(layout.vms()).isEmpty()) {
             throw new Problem(
@@ -52,25 +49,14 @@ record StoreIdentity(StoreId id) {
                     "Restore that file from a backup; the id is the value of 'home' in any snapshot.json");
         }
         CheckedFile.replace(layout.identity(), new StoreIdentity(new StoreId(UUID.randomUUID())));
-        Durability.sync(root);
+        Durability.sync(layout.base().getParent());
     }
 
-    private static Problem notTheStore(String what, StoreId known) {
+    static Problem notTheStore(String what, StoreId known) {
         return new Problem(
                 Code.UNAVAILABLE,
                 what,
                 "what lies there is not the store " + known + " that was there before: its file system is not mounted",
                 "Mount it; if the store was given up for good, remove it from stores.json in the state directory");
-    }
-
-    /** Really clones a file: whether a file system can is not told by its type. */
-    private static void probe(Path root) throws IOException {
-        Path directory = Files.createTempDirectory(root, ".flatsnap-probe-");
-        try {
-            Path source = Files.write(directory.resolve("source"), new byte[1 << 16]);
-            Reflink.cloneFile(source, directory.resolve("clone"));
-        } finally {
-            Staging.deleteTree(directory);
-        }
     }
 }

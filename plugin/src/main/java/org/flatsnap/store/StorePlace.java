@@ -2,6 +2,7 @@ package org.flatsnap.store;
 
 import java.nio.file.Path;
 import java.util.Optional;
+import org.flatsnap.linux.zfs.DatasetName;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.StoreId;
 
@@ -17,6 +18,19 @@ public sealed interface StorePlace {
         @Override
         public String toString() {
             return path.toString();
+        }
+    }
+
+    /** A dataset of ZFS; volumes and file systems below it are disks. */
+    record Dataset(DatasetName name) implements StorePlace {
+        @Override
+        public Store open(Optional<StoreId> known) {
+            return ZfsStore.open(name, known);
+        }
+
+        @Override
+        public String toString() {
+            return name.toString();
         }
     }
 

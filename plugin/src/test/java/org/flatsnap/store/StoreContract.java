@@ -49,6 +49,7 @@ abstract class StoreContract {
 
     private static final VmId VM = Snapshots.WEB01;
     private static final DiskName VDA = new DiskName("vda");
+    private static final OperationId OPERATION = OperationId.random();
 
     private TestStorage storage;
     private Store store;
@@ -83,8 +84,8 @@ abstract class StoreContract {
         SnapshotId id = SnapshotId.of(Instant.now(), taken++);
         try (Capture capture = store.capture(operation, VM, id, List.of(new DiskSource(VDA, live)))) {
             capture.save("domain.xml", "<domain/>");
-            List<DiskImage> images = capture.cloneDisks();
-            capture.sync();
+            capture.cloneDisks();
+            List<DiskImage> images = capture.sync();
             Snapshot snapshot = snapshot(id, name, operation, images);
             capture.publish(snapshot);
             return snapshot;
@@ -135,8 +136,8 @@ abstract class StoreContract {
         OperationId operation = OperationId.random();
         SnapshotId id = SnapshotId.of(Instant.now(), 0);
         try (Capture capture = store.capture(operation, VM, id, List.of(new DiskSource(VDA, live)))) {
-            List<DiskImage> images = capture.cloneDisks();
-            capture.sync();
+            capture.cloneDisks();
+            List<DiskImage> images = capture.sync();
             assertThat(store.published()).isEmpty();
             Bench.write(live, "v1");
             capture.publish(snapshot(id, "s0", operation, images));
@@ -183,8 +184,8 @@ abstract class StoreContract {
         DiskStamp stamp = stamp();
         Snapshot guard = take("guard");
         Intent intent;
-        try (Staged staged = store.stage(OperationId.random(), target, target.disks(), Map.of(VDA, stamp))) {
-            intent = intent(target, Optional.of(guard), staged.swaps());
+        try (Staged staged = store.stage(OPERATION, target, target.disks(), Map.of(VDA, stamp))) {
+            intent = intent(OPERATION, target, Optional.of(guard), staged.swaps());
             store.write(intent);
             staged.keep();
         }
@@ -220,8 +221,8 @@ abstract class StoreContract {
         Bench.write(live, "v1");
         DiskStamp stamp = stamp();
         Snapshot guard = take("guard");
-        try (Staged staged = store.stage(OperationId.random(), target, target.disks(), Map.of(VDA, stamp))) {
-            Intent intent = intent(target, Optional.of(guard), staged.swaps());
+        try (Staged staged = store.stage(OPERATION, target, target.disks(), Map.of(VDA, stamp))) {
+            Intent intent = intent(OPERATION, target, Optional.of(guard), staged.swaps());
             assertThat(store.changed(intent, intent.swaps().get(0))).isFalse();
             Bench.write(live, "v2");
             assertThat(store.changed(intent, intent.swaps().get(0))).isTrue();
@@ -240,8 +241,8 @@ abstract class StoreContract {
         DiskStamp stamp = stamp();
         Snapshot guard = take("guard");
         Intent intent;
-        try (Staged staged = store.stage(OperationId.random(), target, target.disks(), Map.of(VDA, stamp))) {
-            intent = intent(target, Optional.of(guard), staged.swaps());
+        try (Staged staged = store.stage(OPERATION, target, target.disks(), Map.of(VDA, stamp))) {
+            intent = intent(OPERATION, target, Optional.of(guard), staged.swaps());
         }
         assertThatThrownBy(() -> store.swap(intent, intent.swaps().get(0))).isInstanceOf(Problem.class);
         assertThat(Bench.read(live)).isEqualTo("v1");
@@ -255,16 +256,16 @@ abstract class StoreContract {
             String why = storage.awayReason();
             assertProblem(Code.UNAVAILABLE, why, () -> store.published());
             assertProblem(Code.UNAVAILABLE, why, () -> store.lock(VM, Duration.ZERO));
-            assertProblem(Code.UNAVAILABLE, why, () -> storage.place().open(Optional.of(store.id())));
+            assertProblem(Code.UNAVAILABLE, "", () -> storage.place().open(Optional.of(store.id())));
         } finally {
             storage.attach();
         }
         assertThat(store.published()).hasSize(1);
     }
 
-    private static Intent intent(Snapshot target, Optional<Snapshot> guard, List<Swap> swaps) {
+    private static Intent intent(OperationId operation, Snapshot target, Optional<Snapshot> guard, List<Swap> swaps) {
         return new Intent(
-                OperationId.random(),
+                operation,
                 "node1",
                 VM,
                 target.id(),

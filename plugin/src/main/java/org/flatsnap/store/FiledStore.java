@@ -1,0 +1,104 @@
+package org.flatsnap.store;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+import org.flatsnap.model.Problem;
+import org.flatsnap.model.SnapshotId;
+import org.flatsnap.model.StoreId;
+import org.flatsnap.model.VmId;
+
+/** What every store keeps in files of its own: identity, locks, intents, and what is saved beside images. */
+abstract class FiledStore implements Store {
+    private final Layout layout;
+    private final StoreIdentity identity;
+    private final IntentFiles intents;
+
+    FiledStore(Layout layout, StoreIdentity identity) {
+        this.layout = layout;
+        this.identity = identity;
+        this.intents = new IntentFiles(layout);
+    }
+
+    final Layout layout() {
+        return layout;
+    }
+
+    @Override
+    public final StoreId id() {
+        return identity.id();
+    }
+
+    @Override
+    public final VmLock lock(VmId vm, Duration patience) {
+        return produce("cannot lock VM " + vm, () -> {
+            requireMounted();
+            return FileLock.take(layout.lock(vm), vm, patience);
+        });
+    }
+
+    @Override
+    public final Path savedFile(VmId vm, SnapshotId snapshot, String fileName) {
+        return layout.snapshot(vm, snapshot).resolve(fileName);
+    }
+
+    @Override
+    public final void write(Intent intent) {
+        attempt("cannot record the rollback of VM " + intent.vm(), () -> intents.write(intent));
+    }
+
+    @Override
+    public final List<Intent> intents(Consumer<Problem> damaged) {
+        return produce("cannot read the rollbacks under way", () -> {
+            requireMounted();
+            return intents.all(damaged);
+        });
+    }
+
+    @Override
+    public final Optional<Intent> intent(VmId vm) {
+        return produce("cannot read the rollback of VM " + vm, () -> {
+            requireMounted();
+            return intents.of(vm);
+        });
+    }
+
+    final void removeIntent(Intent intent) throws IOException {
+        intents.remove(intent);
+    }
+
+    /** INVARIANT: every look at what is published begins here, so that an unmounted store is away and not empty. */
+    final void requireMounted() throws IOException {
+        identity.require("cannot use the store " + place(), layout);
+    }
+
+    /** Work on storage that may fail. */
+    @FunctionalInterface
+    interface Work {
+        void run() throws IOException;
+    }
+
+    /** Work on storage that may fail and gives something. */
+    @FunctionalInterface
+    interface Production<T> {
+        T get() throws IOException;
+    }
+
+    final void attempt(String what, Work work) {
+        produce(what, () -> {
+            work.run();
+            return null;
+        });
+    }
+
+    final <T> T produce(String what, Production<T> work) {
+        try {
+            return work.get();
+        } catch (IOException e) {
+            throw StorageProblem.of(what, place(), e);
+        }
+    }
+}

@@ -1,0 +1,144 @@
+package org.flatsnap.store;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.flatsnap.linux.Durability;
+import org.flatsnap.linux.zfs.DatasetName;
+import org.flatsnap.linux.zfs.Property;
+import org.flatsnap.linux.zfs.SnapshotName;
+import org.flatsnap.model.DiskImage;
+import org.flatsnap.model.Snapshot;
+import org.flatsnap.model.SnapshotId;
+import org.flatsnap.model.VmId;
+
+/** One atomic ZFS snapshot of all disks, published by setting its record on that of the first disk. */
+final class ZfsCapture implements Capture {
+    private final ZfsStore store;
+    private final Staging staging;
+    private final VmId vm;
+    private final SnapshotId id;
+    private final List<ZfsDisk> disks = new ArrayList<>();
+    private final List<DiskSource> sources;
+    private final Path directory;
+    private final List<Path> files = new ArrayList<>();
+    private final Map<DatasetName, Long> sizes = new HashMap<>();
+    private boolean taken;
+
+    ZfsCapture(ZfsStore store, Staging staging, VmId vm, SnapshotId id, List<DiskSource> sources) throws IOException {
+        this.store = store;
+        this.staging = staging;
+        this.vm = vm;
+        this.id = id;
+        this.sources = sources;
+        for (DiskSource source : sources) {
+            store.obstacle(source.path()).ifPresent(problem -> {
+                throw problem;
+            });
+            disks.add(ZfsDisk.of(source.path())
+                    .orElseThrow(() -> new NoSuchFileException(source.path().toString())));
+        }
+        this.directory = Files.createDirectory(staging.directory().resolve("snapshot"));
+    }
+
+    @Override
+    public void save(String fileName, String content) {
+        store.attempt("cannot save " + fileName, () -> {
+            files.add(Files.writeString(directory.resolve(fileName), content));
+        });
+    }
+
+    @Override
+    public void saveCopy(String fileName, Path source) {
+        store.attempt("cannot save a copy of " + source, () -> {
+            files.add(Files.copy(source, directory.resolve(fileName), StandardCopyOption.COPY_ATTRIBUTES));
+        });
+    }
+
+    @Override
+    public void cloneDisks() {
+        store.attempt("cannot take a ZFS snapshot of VM " + vm, () -> {
+            for (ZfsDisk disk : disks) {
+                if (disk.isVolume()) {
+                    // What was written through the page cache of the device is not in ZFS yet.
+                    Durability.sync(disk.live());
+                } else {
+                    sizes.put(disk.dataset(), Files.size(disk.live()));
+                }
+            }
+            taken = true;
+            store.core()
+                    .snapshot(
+                            names(),
+                            Map.of(
+                                    ZfsNames.STATE,
+                                    ZfsNames.STAGED,
+                                    ZfsNames.OWNER,
+                                    staging.directory().getFileName().toString(),
+                                    ZfsNames.VM,
+                                    vm.value()));
+        });
+    }
+
+    private List<SnapshotName> names() {
+        return disks.stream().map(disk -> ZfsNames.snapshot(disk.dataset(), id)).toList();
+    }
+
+    @Override
+    public List<DiskImage> sync() {
+        return store.produce("cannot make the snapshot durable", () -> {
+            for (Path file : files) {
+                Durability.sync(file);
+            }
+            Durability.sync(directory);
+            List<DiskImage> images = new ArrayList<>();
+            for (int i = 0; i < disks.size(); i++) {
+                images.add(image(sources.get(i), disks.get(i)));
+            }
+            return List.copyOf(images);
+        });
+    }
+
+    private DiskImage image(DiskSource source, ZfsDisk disk) throws IOException {
+        SnapshotName name = ZfsNames.snapshot(disk.dataset(), id);
+        Map<String, Property> found = store.programs().properties(name, "guid", "volsize", "referenced");
+        String guid = found.get("guid").value();
+        store.located(guid, name, Long.parseLong(found.get("referenced").value()));
+        long bytes = disk.isVolume() ? Long.parseLong(found.get("volsize").value()) : sizes.get(disk.dataset());
+        return new DiskImage(source.disk(), store.id(), disk.live().toString(), bytes, java.util.Optional.of(guid));
+    }
+
+    @Override
+    public void publish(Snapshot snapshot) {
+        store.attempt("cannot publish snapshot " + snapshot.name(), () -> {
+            Layout layout = store.layout();
+            // Seen by nobody without the record.
+            Files.createDirectories(layout.vm(vm));
+            Durability.sync(layout.vms());
+            Files.move(directory, layout.snapshot(vm, id), StandardCopyOption.ATOMIC_MOVE);
+            Durability.sync(layout.vm(vm));
+            Map<String, String> properties = new HashMap<>(ZfsRecord.of(snapshot));
+            properties.put(ZfsNames.STATE, ZfsNames.PUBLISHED);
+            store.programs().setProperties(names().get(0), properties);
+            taken = false;
+        });
+    }
+
+    @Override
+    public void close() {
+        store.attempt("cannot clear " + staging.directory(), () -> {
+            try (staging) {
+                if (taken) {
+                    store.core().destroySnapshots(names(), true);
+                    Staging.deleteTree(store.layout().snapshot(vm, id));
+                }
+            }
+        });
+    }
+}

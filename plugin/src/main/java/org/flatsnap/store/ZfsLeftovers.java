@@ -1,0 +1,174 @@
+package org.flatsnap.store;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Predicate;
+import org.flatsnap.linux.zfs.DatasetName;
+import org.flatsnap.linux.zfs.SnapshotName;
+import org.flatsnap.model.Problem;
+import org.flatsnap.model.SnapshotId;
+import org.flatsnap.model.VmId;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** What interrupted operations left in a ZFS store: by the owner that each thing names. */
+final class ZfsLeftovers {
+    private static final Logger LOG = LoggerFactory.getLogger(ZfsLeftovers.class);
+
+    private final ZfsStore store;
+    private final Predicate<VmId> exists;
+
+    /** @param exists whether a VM is defined on this host */
+    ZfsLeftovers(ZfsStore store, Predicate<VmId> exists) {
+        this.store = store;
+        this.exists = exists;
+    }
+
+    /** @return false if something stays until {@code exists} can tell */
+    boolean clear() throws IOException {
+        ZfsInventory inventory = store.inventory();
+        boolean clear = true;
+        for (String owner : owners(inventory)) {
+            clear &= clearOwner(owner);
+        }
+        for (ZfsInventory.Image home : inventory.homes().values()) {
+            if (home.in(ZfsNames.DELETED) && home.vm().isPresent() && !home.going()) {
+                store.free(home.vm().get(), home.id().orElseThrow());
+            }
+        }
+        clearFiles();
+        new ZfsAsides(store).settle(store.inventory());
+        return clear;
+    }
+
+    /** Saved files whose snapshot was freed. */
+    private void clearFiles() throws IOException {
+        Map<SnapshotId, Path> saved = new HashMap<>();
+        for (Path vm : Layout.entries(store.layout().vms())) {
+            for (Path directory : Layout.entries(vm)) {
+                String name = directory.getFileName().toString();
+                if (SnapshotId.looksLikeOne(name)) {
+                    saved.put(new SnapshotId(name), directory);
+                }
+            }
+        }
+        // Looked at only now: images are there before files are saved for them.
+        ZfsInventory inventory = store.inventory();
+        for (Map.Entry<SnapshotId, Path> files : saved.entrySet()) {
+            if (inventory.images(files.getKey()).isEmpty()) {
+                Staging.deleteTree(files.getValue());
+            }
+        }
+    }
+
+    private Set<String> owners(ZfsInventory inventory) throws IOException {
+        Set<String> owners = new HashSet<>();
+        for (Path directory : Layout.entries(store.layout().staging())) {
+            owners.add(directory.getFileName().toString());
+        }
+        inventory.images().stream()
+                .filter(image -> image.in(ZfsNames.STAGED) && !settled(inventory, image))
+                .forEach(image ->
+                        ZfsInventory.own(image.record(), ZfsNames.OWNER).ifPresent(owners::add));
+        for (DatasetName dataset : inventory.datasets()) {
+            owner(inventory, dataset).ifPresent(owners::add);
+        }
+        return owners;
+    }
+
+    /** An image of a snapshot whose record stands, readable or not. */
+    private static boolean settled(ZfsInventory inventory, ZfsInventory.Image image) {
+        return image.id().map(inventory.homes()::containsKey).orElse(false);
+    }
+
+    private Optional<String> owner(ZfsInventory inventory, DatasetName dataset) {
+        return inventory.dataset(dataset).flatMap(record -> {
+            if (ZfsNames.below(dataset, store.names().staged())
+                    || ZfsNames.below(dataset, store.names().readers())) {
+                return ZfsInventory.own(record, ZfsNames.OWNER);
+            }
+            return ZfsInventory.own(record, ZfsNames.CLONE)
+                    .map(ZfsCloneOut.Purpose::parse)
+                    .map(ZfsCloneOut.Purpose::owner);
+        });
+    }
+
+    private boolean clearOwner(String owner) throws IOException {
+        Path directory = store.layout().staging().resolve(owner);
+        if (!Files.exists(directory)) {
+            return clearWorks(owner);
+        }
+        Optional<Staging> abandoned = Staging.adopt(directory);
+        if (abandoned.isEmpty()) {
+            // It lives and will clear its own.
+            return true;
+        }
+        try (Staging staging = abandoned.get()) {
+            try {
+                if (!clearWorks(owner)) {
+                    staging.keep();
+                }
+                return true;
+            } catch (Problem e) {
+                staging.keep();
+                LOG.warn("{} stays until it can be told what it belongs to: {}", directory, e.getMessage());
+                return false;
+            }
+        }
+    }
+
+    /** @return false if the owner's works stay: an intent names them, or only another host can tell */
+    private boolean clearWorks(String owner) throws IOException {
+        // Looked at only now: an intent is written before its staging is let go.
+        if (wanted(owner)) {
+            return false;
+        }
+        ZfsInventory inventory = store.inventory();
+        List<SnapshotName> images = new ArrayList<>();
+        for (ZfsInventory.Image image : inventory.images()) {
+            if (image.in(ZfsNames.STAGED)
+                    && ZfsInventory.own(image.record(), ZfsNames.OWNER)
+                            .filter(owner::equals)
+                            .isPresent()
+                    && !settled(inventory, image)) {
+                images.add(image.name());
+            }
+        }
+        if (!images.isEmpty()) {
+            store.core().destroySnapshots(images, true);
+            LOG.info("destroyed {}, left by an interrupted operation", images);
+        }
+        boolean clear = true;
+        for (DatasetName dataset : inventory.datasets()) {
+            if (owner(inventory, dataset).filter(owner::equals).isPresent()) {
+                Optional<ZfsCloneOut.Purpose> purpose = inventory
+                        .dataset(dataset)
+                        .flatMap(record -> ZfsInventory.own(record, ZfsNames.CLONE))
+                        .map(ZfsCloneOut.Purpose::parse);
+                if (purpose.isPresent()) {
+                    clear &= purpose.get().settle(store, dataset, exists);
+                } else {
+                    store.destroy(dataset);
+                }
+                LOG.info("settled {}, left by an interrupted operation", dataset);
+            }
+        }
+        return clear;
+    }
+
+    private boolean wanted(String owner) {
+        List<Problem> damaged = new ArrayList<>();
+        boolean named =
+                store.intents(damaged::add).stream().anyMatch(intent -> owner.endsWith("-" + intent.operation()));
+        // An intent that cannot be read may name it.
+        return named || !damaged.isEmpty();
+    }
+}

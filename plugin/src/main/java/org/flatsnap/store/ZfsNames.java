@@ -1,0 +1,89 @@
+package org.flatsnap.store;
+
+import java.util.Optional;
+import org.flatsnap.linux.zfs.DatasetName;
+import org.flatsnap.linux.zfs.SnapshotName;
+import org.flatsnap.linux.zfs.ZfsName;
+import org.flatsnap.model.OperationId;
+import org.flatsnap.model.SnapshotId;
+
+/**
+ * The datasets and properties of a ZFS store; the package comment draws them.
+ *
+ * @param root what the administrator configured
+ * @param own everything of flatsnap's below it
+ * @param staged clones that are to become live disks
+ * @param aside what was live before a rollback, with all its snapshots
+ * @param readers clones of snapshots that are being read
+ */
+record ZfsNames(DatasetName root, DatasetName own, DatasetName staged, DatasetName aside, DatasetName readers) {
+    /** What a snapshot is: {@link #STAGED}, {@link #PUBLISHED} or {@link #DELETED}. */
+    static final String STATE = "org.flatsnap:state";
+
+    /** The snapshot of the first disk is published for all; the others stay staged. */
+    static final String STAGED = "staged";
+
+    static final String PUBLISHED = "published";
+    static final String DELETED = "deleted";
+
+    /** The staging directory whose owner made it. */
+    static final String OWNER = "org.flatsnap:owner";
+
+    /** Whose disk a snapshot shows. */
+    static final String VM = "org.flatsnap:vm";
+
+    /** On what stands aside: the name it had. */
+    static final String LIVE = "org.flatsnap:live";
+
+    /** On what stands aside or will be live: properties it shall have there. */
+    static final String FINISH = "org.flatsnap:finish";
+
+    /** On a new VM's disk until the VM is defined. */
+    static final String CLONE = "org.flatsnap:clone";
+
+    static final String PROPERTIES = "org.flatsnap:";
+
+    private static final String SNAPSHOT = "flatsnap-";
+
+    static ZfsNames below(DatasetName root) {
+        DatasetName own = root.child(Layout.DIRECTORY);
+        return new ZfsNames(root, own, own.child("staged"), own.child("aside"), own.child("readers"));
+    }
+
+    static SnapshotName snapshot(DatasetName disk, SnapshotId id) {
+        return disk.snapshot(SNAPSHOT + id);
+    }
+
+    /** The id in a name of flatsnap's making. */
+    static Optional<SnapshotId> id(SnapshotName name) {
+        String text = name.name();
+        return text.startsWith(SNAPSHOT) && SnapshotId.looksLikeOne(text.substring(SNAPSHOT.length()))
+                ? Optional.of(new SnapshotId(text.substring(SNAPSHOT.length())))
+                : Optional.empty();
+    }
+
+    static DatasetName dataset(ZfsName name) {
+        return name instanceof SnapshotName snapshot ? snapshot.dataset() : (DatasetName) name;
+    }
+
+    /** Whether it can be a disk of this store. */
+    boolean covers(DatasetName disk) {
+        return below(disk, root) && !disk.equals(own) && !below(disk, own);
+    }
+
+    static boolean below(DatasetName name, DatasetName above) {
+        return name.toString().startsWith(above + "/");
+    }
+
+    DatasetName staged(OperationId operation, DatasetName disk) {
+        return staged.child(operation + "." + last(disk));
+    }
+
+    DatasetName aside(OperationId operation, DatasetName disk) {
+        return aside.child(operation + "." + last(disk));
+    }
+
+    private static String last(DatasetName name) {
+        return name.toString().substring(name.toString().lastIndexOf('/') + 1);
+    }
+}

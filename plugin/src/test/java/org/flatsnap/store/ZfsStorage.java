@@ -1,0 +1,208 @@
+package org.flatsnap.store;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.flatsnap.linux.zfs.DatasetName;
+import org.flatsnap.linux.zfs.Property;
+import org.flatsnap.linux.zfs.SnapshotName;
+import org.flatsnap.linux.zfs.ZfsPrograms;
+import org.flatsnap.linux.zfs.ZvolDevices;
+import org.flatsnap.model.Disk;
+import org.flatsnap.model.Snapshot;
+import org.flatsnap.testing.Commands;
+import org.flatsnap.testing.RunningGuest;
+import org.flatsnap.testing.TestStorage;
+
+/** A store on a dataset of its own in a real pool on the first of {@code FLATSNAP_DISKS}; the pool stays for the next one. */
+public final class ZfsStorage implements TestStorage {
+    static final Duration LIMIT = Duration.ofMinutes(2);
+
+    private static final String POOL = "vault";
+    private static final long VOLUME_BYTES = 16 << 20;
+
+    private final DatasetName root;
+    private final boolean volumes;
+    private final ZfsPrograms programs = new ZfsPrograms(LIMIT);
+
+    private ZfsStorage(boolean volumes) {
+        this.volumes = volumes;
+        if (Commands.exitCode("zpool", "list", POOL) != 0) {
+            String disks = System.getenv("FLATSNAP_DISKS");
+            assertThat(disks).as("FLATSNAP_DISKS, disks to be overwritten").isNotNull();
+            Commands.run("zpool", "create", "-f", "-O", "compression=off", POOL, disks.split(" ")[0]);
+        }
+        this.root = new DatasetName(POOL + "/vms" + System.nanoTime());
+        Commands.run("zfs", "create", root.name());
+    }
+
+    /** Disks are volumes. */
+    public static TestStorage volumes() {
+        return new ZfsStorage(true);
+    }
+
+    /** Disks are raw files, each in a file system of its own. */
+    public static TestStorage fileSystems() {
+        return new ZfsStorage(false);
+    }
+
+    DatasetName root() {
+        return root;
+    }
+
+    @Override
+    public StorePlace place() {
+        return new StorePlace.Dataset(root);
+    }
+
+    @Override
+    public Path base() {
+        return Path.of("/var/lib/flatsnap/zfs").resolve(root.toString().replace('/', '+'));
+    }
+
+    @Override
+    public Disk.Kind kind() {
+        return volumes ? Disk.Kind.BLOCK : Disk.Kind.FILE;
+    }
+
+    @Override
+    public Path path(String name) {
+        return volumes
+                ? ZvolDevices.path(root.child(name))
+                : Path.of("/" + root).resolve(name).resolve("disk.raw");
+    }
+
+    @Override
+    public Path newDisk(String name) throws IOException {
+        if (volumes) {
+            Commands.run(
+                    "zfs",
+                    "create",
+                    "-s",
+                    "-V",
+                    Long.toString(VOLUME_BYTES),
+                    root.child(name).name());
+            return ZvolDevices.await(root.child(name), LIMIT);
+        }
+        Commands.run("zfs", "create", root.child(name).name());
+        return Files.write(path(name), new byte[(int) diskBytes()]);
+    }
+
+    @Override
+    public long diskBytes() {
+        return volumes ? VOLUME_BYTES : 1 << 20;
+    }
+
+    /** By a reservation of all that is left. */
+    @Override
+    public AutoCloseable fill() throws IOException {
+        String filler = POOL + "/filler";
+        Commands.run("zfs", "create", filler);
+        sync();
+        long available = Long.parseLong(
+                programs.properties(root, "available").get("available").value());
+        while (Commands.exitCode("zfs", "set", "reservation=" + available, filler) != 0) {
+            assertThat(available -= 16 << 10).isPositive();
+        }
+        return () -> Commands.run("zfs", "destroy", filler);
+    }
+
+    @Override
+    public void detach() {
+        Commands.run("zpool", "export", POOL);
+    }
+
+    @Override
+    public void attach() {
+        Commands.run("zpool", "import", POOL);
+    }
+
+    @Override
+    public String awayReason() {
+        return "not mounted";
+    }
+
+    @Override
+    public void setReadOnly(boolean readOnly) {
+        detach();
+        Commands.run("zpool", "import", "-o", "readonly=" + (readOnly ? "on" : "off"), POOL);
+    }
+
+    @Override
+    public void sync() {
+        Commands.run("zpool", "sync", POOL);
+    }
+
+    @Override
+    public boolean holds(Snapshot snapshot) {
+        return !names(snapshot).isEmpty()
+                || Files.exists(base().resolve("vms")
+                        .resolve(snapshot.vm().value())
+                        .resolve(snapshot.id().value()));
+    }
+
+    private List<String> names(Snapshot snapshot) {
+        return list("snapshot", root).stream()
+                .filter(name -> name.endsWith("@flatsnap-" + snapshot.id()))
+                .toList();
+    }
+
+    static List<String> list(String types, DatasetName below) {
+        return Commands.run("zfs", "list", "-H", "-o", "name", "-s", "createtxg", "-t", types, "-r", below.name())
+                .lines()
+                .toList();
+    }
+
+    @Override
+    public void assertNothingStaged() throws IOException {
+        for (String directory : List.of("staging", "intents")) {
+            try (Stream<Path> files = Files.list(base().resolve(directory))) {
+                assertThat(files).isEmpty();
+            }
+        }
+        List<String> own = new ArrayList<>(list("filesystem,volume", root.child(".flatsnap/staged")));
+        own.addAll(list("filesystem,volume", root.child(".flatsnap/readers")));
+        assertThat(own).hasSize(2);
+    }
+
+    private SnapshotName home(Snapshot snapshot) {
+        return SnapshotName.parse(names(snapshot).get(0));
+    }
+
+    @Override
+    public String record(Snapshot snapshot) throws IOException {
+        SnapshotName home = home(snapshot);
+        Map<String, Property> found =
+                programs.properties(home, ZfsRecord.properties().toArray(String[]::new));
+        return ZfsRecord.text(
+                home, name -> found.containsKey(name) ? found.get(name).value() : null);
+    }
+
+    @Override
+    public void damageRecord(Snapshot snapshot, String text) throws IOException {
+        if (text == null) {
+            programs.inherit(home(snapshot), ZfsRecord.properties().get(0));
+        } else {
+            programs.setProperties(home(snapshot), new HashMap<>(ZfsRecord.encode(text, "damage")));
+        }
+    }
+
+    @Override
+    public String recordName(Snapshot snapshot) {
+        return home(snapshot).toString();
+    }
+
+    @Override
+    public void close() {
+        // udev may look into a device that was just written to.
+        RunningGuest.await(LIMIT, root + " to go", () -> Commands.exitCode("zfs", "destroy", "-R", root.name()) == 0);
+    }
+}
