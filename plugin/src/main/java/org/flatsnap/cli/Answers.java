@@ -8,7 +8,7 @@ final class Answers {
 
     record Snapshots(List<Snapshot> snapshots, String next) {}
 
-    /** {@code guard} and {@code firmware} are null if there are none. */
+    /** {@code guard}, {@code foreign} and {@code firmware} are null if there are none. */
     record Snapshot(
             String id,
             String vm,
@@ -17,6 +17,7 @@ final class Answers {
             String takenAt,
             Labels labels,
             Guard guard,
+            Foreign foreign,
             Quiescence quiescence,
             List<DiskImage> disks,
             String firmware,
@@ -25,6 +26,8 @@ final class Answers {
     record Labels(String description, List<String> tags, boolean held) {}
 
     record Guard(String before, boolean partial, String expiresAt) {}
+
+    record Foreign(String name, boolean adopted) {}
 
     record Quiescence(
             String asked,

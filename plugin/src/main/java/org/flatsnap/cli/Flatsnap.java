@@ -69,6 +69,7 @@ public final class Flatsnap {
         commands.put("undo", UndoCommand.class);
         commands.put("clone", CloneCommand.class);
         commands.put("delete", DeleteCommand.class);
+        commands.put("adopt", AdoptCommand.class);
         commands.put("hold", HoldCommand.class);
         commands.put("release", ReleaseCommand.class);
         commands.put("tag", TagCommand.class);

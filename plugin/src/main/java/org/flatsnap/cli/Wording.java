@@ -53,7 +53,7 @@ final class Wording {
         return String.join(", ", parts);
     }
 
-    /** What marks a snapshot among others: {@code held}, {@code guard}. */
+    /** What marks a snapshot among others: {@code held}, {@code guard}, {@code foreign}. */
     static String marks(Snapshot snapshot) {
         List<String> marks = new ArrayList<>();
         if (snapshot.labels().held()) {
@@ -61,6 +61,9 @@ final class Wording {
         }
         if (snapshot.guard() != null) {
             marks.add("guard");
+        }
+        if (snapshot.foreign() != null) {
+            marks.add(snapshot.foreign().adopted() ? "adopted" : "foreign");
         }
         return String.join(",", marks);
     }

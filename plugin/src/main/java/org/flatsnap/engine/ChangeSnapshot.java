@@ -75,7 +75,7 @@ final class ChangeSnapshot {
 
     private Snapshot named(String vm, String snapshot) {
         VmId id = references.vmId(vm);
-        return references.snapshot(id, snapshot);
+        return references.ownSnapshot(id, snapshot);
     }
 
     /** The truth about it, which the catalog may have missed. */

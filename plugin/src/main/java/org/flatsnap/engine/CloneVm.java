@@ -49,7 +49,7 @@ final class CloneVm {
 
     CloneResult clone(OperationId operation, String vm, String snapshot, VmName name, Progress progress) {
         VmId source = references.vmId(vm);
-        Snapshot from = references.snapshot(source, snapshot);
+        Snapshot from = references.ownSnapshot(source, snapshot);
         VmId id = new VmId(UUID.nameUUIDFromBytes(operation.toString().getBytes(StandardCharsets.UTF_8))
                 .toString());
         Optional<Vm> earlier = manager.find(id);
@@ -59,8 +59,7 @@ final class CloneVm {
         refuseName(name);
         Map<DiskName, Path> files = files(from, name);
         Optional<Path> firmware = from.firmware().map(file -> newFirmware(file, name, id));
-        Manager.CloneDefinition definition =
-                manager.prepareClone(finishing.definition(from), id, name, files, firmware);
+        Manager.CloneDefinition definition = manager.prepareClone(definition(from), id, name, files, firmware);
 
         List<CloneOut> made = new ArrayList<>();
         try {
@@ -82,6 +81,13 @@ final class CloneVm {
             made.forEach(CloneOut::close);
         }
         return result(manager.find(id).orElseThrow(() -> vanished(name)), definition.warnings());
+    }
+
+    /** Others keep no definition, so that of a snapshot that was theirs is the VM's present one. */
+    private String definition(Snapshot from) {
+        return from.foreign().isEmpty()
+                ? finishing.definition(from)
+                : references.vm(from.vm().value()).definition();
     }
 
     /** A connection that broke says nothing about whether the VM was defined, and the disks of a VM must not be taken away. */

@@ -37,6 +37,7 @@ import org.slf4j.LoggerFactory;
 public final class Engine implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Engine.class);
     private static final Duration HOUSEKEEPING = Duration.ofSeconds(10);
+    private static final Duration FOREIGN = Duration.ofMinutes(1);
     private static final Duration EXPIRY = Duration.ofMinutes(10);
 
     private final Stores stores;
@@ -51,6 +52,7 @@ public final class Engine implements AutoCloseable {
     private final ChangeSnapshot changing;
     private final MeasureSpace measuring;
     private final Recovery recovery;
+    private final ForeignSnapshots foreign;
     private final ExpireGuards expiring;
     private final Doctor doctor;
     private final ScheduledExecutorService housekeeper =
@@ -87,6 +89,7 @@ public final class Engine implements AutoCloseable {
         this.cloning = new CloneVm(references, stores, manager, finishing);
         this.measuring = new MeasureSpace(references, stores, catalog);
         this.recovery = new Recovery(stores, manager, catalog, finishing, operations, guarding, notes);
+        this.foreign = new ForeignSnapshots(references, stores, manager, catalog);
         this.expiring = new ExpireGuards(catalog, changing, clock);
         this.doctor = new Doctor(stores, manager, quiescer);
     }
@@ -95,7 +98,9 @@ public final class Engine implements AutoCloseable {
     public void start() {
         quiescer.recover();
         recovery.start();
+        foreign.refresh();
         every(HOUSEKEEPING, recovery::again);
+        every(FOREIGN, foreign::refresh);
         every(EXPIRY, expiring::run);
     }
 
@@ -168,13 +173,26 @@ public final class Engine implements AutoCloseable {
                 progress -> changing.relabel(vm, snapshot, change));
     }
 
+    /** Takes over a snapshot that others took. */
+    public Snapshot adopt(OperationId operation, String vm, String snapshot) {
+        return operations.run(
+                operation,
+                "adopt snapshot " + snapshot + " of " + vm,
+                Snapshot.class,
+                progress -> foreign.adopt(vm, snapshot));
+    }
+
     /**
      * Makes the catalog anew from what stands on storage.
      *
      * @return how many snapshots it holds now
      */
     public long rebuildCatalog(OperationId operation) {
-        return operations.run(operation, "rebuild the catalog", Long.class, recovery::rebuild);
+        return operations.run(operation, "rebuild the catalog", Long.class, progress -> {
+            long snapshots = recovery.rebuild(progress);
+            foreign.refresh();
+            return snapshots;
+        });
     }
 
     /** One snapshot by the names people use. */

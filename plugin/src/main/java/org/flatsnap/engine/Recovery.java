@@ -217,7 +217,7 @@ final class Recovery {
         Set<StoreId> ids = reachable.stream().map(Store::id).collect(Collectors.toSet());
         List<Snapshot> elsewhere = new ArrayList<>();
         everySnapshot(snapshot -> {
-            if (!ids.contains(snapshot.home())) {
+            if (!ids.contains(snapshot.home()) && !snapshot.untouchable()) {
                 elsewhere.add(snapshot);
             }
         });
@@ -280,7 +280,9 @@ final class Recovery {
             Map<SnapshotId, VmId> published = store.published();
             List<SnapshotId> gone = new ArrayList<>();
             everySnapshot(snapshot -> {
-                if (snapshot.home().equals(store.id()) && published.remove(snapshot.id()) == null) {
+                if (snapshot.home().equals(store.id())
+                        && published.remove(snapshot.id()) == null
+                        && !snapshot.untouchable()) {
                     gone.add(snapshot.id());
                 }
             });

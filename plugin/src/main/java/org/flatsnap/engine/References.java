@@ -86,6 +86,19 @@ final class References {
                 "See 'flatsnap list'"));
     }
 
+    /** The same, to be changed or worked with: one that others took has to be adopted first. */
+    Snapshot ownSnapshot(VmId vm, String nameOrId) {
+        Snapshot found = snapshot(vm, nameOrId);
+        if (found.untouchable()) {
+            throw new Problem(
+                    Code.REFUSED,
+                    "cannot work with snapshot " + found.name(),
+                    "flatsnap did not take it, so it is only shown",
+                    "Take it over first: flatsnap adopt " + found.vmName() + " " + found.name());
+        }
+        return found;
+    }
+
     /** The newest guard of a VM: what an undo goes back to. */
     Optional<Snapshot> newestGuard(VmId vm) {
         SnapshotQuery query = SnapshotQuery.ALL.ofVms(Set.of(vm));

@@ -77,7 +77,7 @@ final class RollBack {
 
     RollbackResult rollBack(RollbackRequest request, Progress progress) {
         Vm vm = references.vm(request.vm());
-        Snapshot target = references.snapshot(vm.id(), request.snapshot());
+        Snapshot target = references.ownSnapshot(vm.id(), request.snapshot());
         List<DiskImage> images = choose(vm, target, request.disks());
         boolean partial = !request.disks().isEmpty();
         return to(
@@ -331,8 +331,10 @@ final class RollBack {
                         .toList();
                 staged.add(stores.require(id).stage(plan.operation(), plan.target(), here, guarded));
             }
-            // Without a guard the present definition would be kept nowhere, so it stays.
-            boolean whole = !plan.partial() && guard.isPresent();
+            // Without a guard the present definition would be kept nowhere, so it stays; and others keep no definition.
+            boolean whole = !plan.partial()
+                    && guard.isPresent()
+                    && plan.target().foreign().isEmpty();
             Intent intent = new Intent(
                     plan.operation(),
                     finishing.node(),

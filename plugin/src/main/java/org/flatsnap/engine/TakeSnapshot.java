@@ -110,6 +110,7 @@ final class TakeSnapshot {
                     moment[0],
                     order.labels(),
                     order.guard(),
+                    Optional.empty(),
                     quiescence,
                     captures.home(),
                     images,

@@ -18,6 +18,7 @@ import java.util.stream.Stream;
  * @param takenAt the moment the disks show
  * @param labels what people say about it
  * @param guard present if flatsnap took it before a dangerous step
+ * @param foreign present if somebody else took it; it has no definition
  * @param quiescence how the moment was reached
  * @param home the store whose copy of this record counts; disks may lie on others too
  * @param disks the images, in the order of the VM's definition; never empty
@@ -32,6 +33,7 @@ public record Snapshot(
         Instant takenAt,
         Labels labels,
         Optional<Guard> guard,
+        Optional<Foreign> foreign,
         Quiescence quiescence,
         StoreId home,
         List<DiskImage> disks,
@@ -59,6 +61,19 @@ public record Snapshot(
         }
     }
 
+    /**
+     * A snapshot that flatsnap did not take: Proxmox VE did, or sanoid, or a person.
+     *
+     * @param name what its maker calls it on storage
+     * @param adopted whether flatsnap was told to take it over; until then it can be read and is never changed
+     */
+    public record Foreign(String name, boolean adopted) {
+        /** Checks that nothing is missing. */
+        public Foreign {
+            requireNonNull(name, "name");
+        }
+    }
+
     /** Checks that nothing is missing and copies the collections. */
     public Snapshot {
         requireNonNull(id, "id");
@@ -69,6 +84,7 @@ public record Snapshot(
         requireNonNull(labels, "labels");
         // JSON leaves out what is empty.
         guard = requireNonNullElse(guard, Optional.empty());
+        foreign = requireNonNullElse(foreign, Optional.empty());
         requireNonNull(quiescence, "quiescence");
         requireNonNull(home, "home");
         disks = List.copyOf(disks);
@@ -93,6 +109,19 @@ public record Snapshot(
 
     /** The same with other labels. */
     public Snapshot with(Labels others) {
-        return new Snapshot(id, vm, vmName, name, takenAt, others, guard, quiescence, home, disks, firmware, operation);
+        return new Snapshot(
+                id, vm, vmName, name, takenAt, others, guard, foreign, quiescence, home, disks, firmware, operation);
+    }
+
+    /** Whether it is somebody else's, to be read and not changed. */
+    public boolean untouchable() {
+        return foreign.filter(maker -> !maker.adopted()).isPresent();
+    }
+
+    /** The same, taken over. */
+    public Snapshot adopted() {
+        Optional<Foreign> maker = foreign.map(other -> new Foreign(other.name(), true));
+        return new Snapshot(
+                id, vm, vmName, name, takenAt, labels, guard, maker, quiescence, home, disks, firmware, operation);
     }
 }

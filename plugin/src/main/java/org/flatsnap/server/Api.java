@@ -48,6 +48,7 @@ import org.flatsnap.model.VmName;
  * PATCH  /v1/vms/{vm}/snapshots/{snapshot}            {description?, addTags?, removeTags?, held?}: snapshot
  * DELETE /v1/vms/{vm}/snapshots/{snapshot}            the snapshot that was
  * POST   /v1/vms/{vm}/snapshots/{snapshot}/rollback   {disks?, stop?}: rollback
+ * POST   /v1/vms/{vm}/snapshots/{snapshot}/adopt      the snapshot, which others took, as flatsnap's own
  * POST   /v1/vms/{vm}/undo                            {stop?}: rollback
  * POST   /v1/vms/{vm}/snapshots/{snapshot}/clone      {name}: 201 clone
  * POST   /v1/catalog/rebuild                          {snapshots: number}
@@ -99,6 +100,7 @@ final class Api {
         routes.patch(SNAPSHOT, changing(this::relabel));
         routes.delete(SNAPSHOT, changing(this::delete));
         routes.post(SNAPSHOT + "/rollback", changing(this::rollBack));
+        routes.post(SNAPSHOT + "/adopt", changing(this::adopt));
         routes.post("/v1/vms/{vm}/undo", changing(this::undo));
         routes.post(SNAPSHOT + "/clone", changing(this::cloneVm));
         routes.post("/v1/catalog/rebuild", changing(this::rebuild));
@@ -184,6 +186,11 @@ final class Api {
                 disks(body),
                 body.flag("stop").orElse(false));
         context.json(engine.rollBack(request));
+    }
+
+    private void adopt(Context context, OperationId operation) throws IOException {
+        RequestBody.of(context, Set.of());
+        context.json(engine.adopt(operation, vm(context), snapshot(context)));
     }
 
     private void undo(Context context, OperationId operation) throws IOException {

@@ -244,6 +244,20 @@ public final class ReflinkStore extends FiledStore {
     }
 
     @Override
+    public List<ForeignImage> foreign() {
+        return List.of();
+    }
+
+    @Override
+    public void adopt(Snapshot snapshot) {
+        throw new Problem(
+                Code.UNSUPPORTED,
+                "cannot adopt " + snapshot.name(),
+                "the store " + root + " knows no snapshots of others",
+                "Only ZFS has such snapshots");
+    }
+
+    @Override
     public Map<SnapshotId, Long> exclusiveBytes() {
         return produce("cannot measure the snapshots", () -> space().exclusive());
     }

@@ -92,6 +92,15 @@ public interface Store extends AutoCloseable {
      */
     Map<SnapshotId, Long> exclusiveBytes();
 
+    /** Images of disks that others made here, in the order they were made; they are never changed. */
+    List<ForeignImage> foreign();
+
+    /**
+     * Makes a snapshot of foreign images a published one of flatsnap's own, durably. Their makers lose it: the images get other
+     * names. Done half, the rest can be adopted again.
+     */
+    void adopt(Snapshot snapshot);
+
     /** What deleting all of these together would free, in bytes; unknown ones count nothing. As exact as {@link #exclusiveBytes}. */
     long freedByDeleting(Set<SnapshotId> snapshots);
 

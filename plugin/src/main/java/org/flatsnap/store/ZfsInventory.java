@@ -36,6 +36,7 @@ final class ZfsInventory {
             ZfsNames.STATE,
             ZfsNames.OWNER,
             ZfsNames.VM,
+            ZfsNames.READER,
             ZfsNames.LIVE,
             ZfsNames.CLONE);
 
@@ -47,11 +48,6 @@ final class ZfsInventory {
 
         Optional<SnapshotId> id() {
             return ZfsNames.id(name);
-        }
-
-        /** Not of flatsnap's making, and not adopted. */
-        boolean foreign() {
-            return state().isEmpty();
         }
 
         Optional<String> state() {
@@ -159,8 +155,7 @@ final class ZfsInventory {
     /** All images of one snapshot. */
     List<Image> images(SnapshotId id) {
         return byGuid.values().stream()
-                .filter(image ->
-                        !image.foreign() && image.id().filter(id::equals).isPresent())
+                .filter(image -> image.id().filter(id::equals).isPresent() && !foreign(image))
                 .toList();
     }
 
@@ -184,9 +179,14 @@ final class ZfsInventory {
                 .toList();
     }
 
+    /** Not of flatsnap's making, and no part of a snapshot that was adopted. */
+    boolean foreign(Image image) {
+        return image.state().isEmpty() && image.id().filter(homes::containsKey).isEmpty();
+    }
+
     /** Whether somebody may want an image: it is foreign, or belongs to a published snapshot. */
     boolean wanted(Image image) {
-        return image.foreign()
+        return foreign(image)
                 || image.id()
                         .map(homes::get)
                         .map(home -> home.in(ZfsNames.PUBLISHED))

@@ -44,9 +44,25 @@ final class ZfsLeftovers {
                 store.free(home.vm().get(), home.id().orElseThrow());
             }
         }
+        clearReaders(inventory);
         clearFiles();
         new ZfsAsides(store).settle(store.inventory());
         return clear;
+    }
+
+    private void clearReaders(ZfsInventory inventory) throws IOException {
+        for (DatasetName dataset : inventory.datasets()) {
+            Optional<String> reader =
+                    inventory.dataset(dataset).flatMap(record -> ZfsInventory.own(record, ZfsNames.READER));
+            if (reader.isPresent() && !ZfsReaders.lives(reader.get())) {
+                if (ZfsNames.below(dataset, store.names().readers())) {
+                    store.destroy(dataset);
+                } else {
+                    ZfsReaders.hide(store, dataset, reader.get());
+                }
+                LOG.info("took back {}, left by a process that read it", dataset);
+            }
+        }
     }
 
     /** Saved files whose snapshot was freed. */
@@ -91,8 +107,7 @@ final class ZfsLeftovers {
 
     private Optional<String> owner(ZfsInventory inventory, DatasetName dataset) {
         return inventory.dataset(dataset).flatMap(record -> {
-            if (ZfsNames.below(dataset, store.names().staged())
-                    || ZfsNames.below(dataset, store.names().readers())) {
+            if (ZfsNames.below(dataset, store.names().staged())) {
                 return ZfsInventory.own(record, ZfsNames.OWNER);
             }
             return ZfsInventory.own(record, ZfsNames.CLONE)

@@ -29,6 +29,9 @@ record ZfsNames(DatasetName root, DatasetName own, DatasetName staged, DatasetNa
     /** The staging directory whose owner made it. */
     static final String OWNER = "org.flatsnap:owner";
 
+    /** On what lets a snapshot be read: the process that reads, on a volume also the snapdev to be restored. */
+    static final String READER = "org.flatsnap:reader";
+
     /** Whose disk a snapshot shows. */
     static final String VM = "org.flatsnap:vm";
 

@@ -2,123 +2,191 @@ package org.flatsnap.store;
 
 import java.io.IOException;
 import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import java.util.UUID;
+import org.flatsnap.linux.Flock;
 import org.flatsnap.linux.zfs.DatasetName;
+import org.flatsnap.linux.zfs.Property;
 import org.flatsnap.linux.zfs.SnapshotName;
 import org.flatsnap.linux.zfs.ZfsErrno;
 import org.flatsnap.linux.zfs.ZfsException;
+import org.flatsnap.linux.zfs.ZfsName;
 import org.flatsnap.linux.zfs.ZvolDevices;
-import org.flatsnap.model.OperationId;
 
 /**
  * Lets snapshots of volumes be read through clones that last as long as somebody reads. They inherit {@code readonly=on} and
- * {@code volmode=dev}, so that nobody looks for partitions in them; what a killed process leaves, recovery destroys. Safe for use
- * by several threads.
+ * {@code volmode=dev}, so that nobody looks for partitions in them. A full pool has no room for a clone: there, the volume's
+ * {@code snapdev} is visible meanwhile. Both name their process, so that recovery takes back what a killed one left. Safe for
+ * use by several threads.
  */
 final class ZfsReaders implements AutoCloseable {
+    /** A file for each process that reads, locked while it lives. Gone with a reboot, as the processes are. */
+    private static final Path PROCESSES = Path.of("/run/flatsnap/readers");
+
     private static final Duration UDEV = Duration.ofSeconds(30);
+    private static final String UNSET = "-";
 
     private final ZfsStore store;
-    private final Map<String, Clone> open = new HashMap<>();
+    private final Map<String, Source> open = new HashMap<>();
     /** Not read any more, and busy when they were to go. */
-    private final Set<DatasetName> idle = new HashSet<>();
+    private final Set<Source> idle = new HashSet<>();
 
-    private Staging owner;
-    private OperationId token;
+    private final String token = UUID.randomUUID().toString();
+    private Optional<Flock> process = Optional.empty();
     private long made;
 
     ZfsReaders(ZfsStore store) {
         this.store = store;
     }
 
-    private static final class Clone {
-        private final DatasetName name;
+    /** What has a device: a clone of the image, or the image itself. */
+    private static final class Source {
+        private final ZfsName name;
         private int readers;
 
-        Clone(DatasetName name) {
+        Source(ZfsName name) {
             this.name = name;
         }
     }
 
     synchronized Content.Reader open(SnapshotName image, String guid) throws IOException {
         sweep();
-        Clone clone = open.get(guid);
-        if (clone == null) {
-            clone = make(image);
-            open.put(guid, clone);
+        Source source = open.get(guid);
+        if (source == null) {
+            source = make(image);
+            open.put(guid, source);
         }
         try {
-            FileChannel channel = FileChannel.open(ZvolDevices.await(clone.name, UDEV), StandardOpenOption.READ);
-            clone.readers++;
-            return new Open(guid, clone, channel);
+            FileChannel channel = FileChannel.open(ZvolDevices.await(source.name, UDEV), StandardOpenOption.READ);
+            source.readers++;
+            return new Open(guid, source, channel);
         } catch (IOException e) {
-            if (clone.readers == 0) {
-                retire(guid, clone);
+            if (source.readers == 0) {
+                retire(guid, source);
             }
             throw e;
         }
     }
 
-    private Clone make(SnapshotName image) throws IOException {
-        if (owner == null) {
-            token = OperationId.random();
-            owner = Staging.create(store.layout().staging(token));
+    private Source make(SnapshotName image) throws IOException {
+        if (process.isEmpty()) {
+            Files.createDirectories(PROCESSES);
+            process = Flock.tryLock(PROCESSES.resolve(token));
         }
-        DatasetName name = store.names().readers().child(token + "-" + made++);
-        String holder = owner.directory().getFileName().toString();
-        store.core().clone(image, name, Map.of(ZfsNames.OWNER, holder));
-        return new Clone(name);
+        DatasetName clone = store.names().readers().child(token + "-" + made++);
+        try {
+            store.core().clone(image, clone, Map.of(ZfsNames.READER, token));
+            return new Source(clone);
+        } catch (ZfsException e) {
+            if (!e.is(ZfsErrno.ENOSPC) && !e.is(ZfsErrno.EDQUOT)) {
+                throw e;
+            }
+            show(image.dataset());
+            return new Source(image);
+        }
     }
 
-    private synchronized void leave(String guid, Clone clone) throws IOException {
-        clone.readers--;
-        if (clone.readers == 0) {
-            retire(guid, clone);
+    private void show(DatasetName volume) throws IOException {
+        Map<String, Property> found = store.programs().properties(volume, "snapdev", ZfsNames.READER);
+        Property reader = found.get(ZfsNames.READER);
+        if (reader == null || reader.source() != Property.Source.LOCAL) {
+            Property present = found.get("snapdev");
+            String before = present.source() == Property.Source.LOCAL ? present.value() : UNSET;
+            store.programs().setProperties(volume, Map.of(ZfsNames.READER, token + " " + before, "snapdev", "visible"));
+        }
+    }
+
+    /** Gives a volume back its {@code snapdev}. */
+    static void hide(ZfsStore store, DatasetName volume, String reader) throws IOException {
+        String before = reader.substring(reader.indexOf(' ') + 1);
+        if (before.equals(UNSET)) {
+            store.programs().inherit(volume, "snapdev");
+        } else {
+            store.programs().setProperties(volume, Map.of("snapdev", before));
+        }
+        store.programs().inherit(volume, ZfsNames.READER);
+    }
+
+    /** Whether the process that a property names still reads. */
+    static boolean lives(String reader) throws IOException {
+        Path file = PROCESSES.resolve(UUID.fromString(reader.split(" ", 2)[0]).toString());
+        if (!Files.exists(file)) {
+            return false;
+        }
+        Optional<Flock> abandoned = Flock.tryLock(file);
+        if (abandoned.isEmpty()) {
+            return true;
+        }
+        try (Flock lock = abandoned.get()) {
+            Files.deleteIfExists(file);
+            return false;
+        }
+    }
+
+    private synchronized void leave(String guid, Source source) throws IOException {
+        source.readers--;
+        if (source.readers == 0) {
+            retire(guid, source);
             sweep();
         }
     }
 
-    private void disown() throws IOException {
-        if (open.isEmpty() && idle.isEmpty() && owner != null) {
-            owner.close();
-            owner = null;
-        }
-    }
-
-    private void retire(String guid, Clone clone) {
+    private void retire(String guid, Source source) {
         open.remove(guid);
-        idle.add(clone.name);
+        idle.add(source);
     }
 
-    /** Destroys what nobody reads any more, as far as it can be. */
+    /** Takes back what nobody reads any more, as far as it can be. */
     synchronized void sweep() throws IOException {
-        for (DatasetName clone : Set.copyOf(idle)) {
+        for (Source source : Set.copyOf(idle)) {
             try {
-                store.destroy(clone);
-                idle.remove(clone);
+                if (source.name instanceof SnapshotName image) {
+                    hideUnlessRead(image.dataset());
+                } else {
+                    store.destroy((DatasetName) source.name);
+                }
+                idle.remove(source);
             } catch (ZfsException e) {
                 if (!e.is(ZfsErrno.EBUSY)) {
                     throw e;
                 }
             }
         }
-        disown();
+        if (open.isEmpty() && idle.isEmpty() && process.isPresent()) {
+            try (Flock lock = process.get()) {
+                Files.deleteIfExists(PROCESSES.resolve(token));
+                process = Optional.empty();
+            }
+        }
+    }
+
+    private void hideUnlessRead(DatasetName volume) throws IOException {
+        boolean read = open.values().stream()
+                .anyMatch(other -> other.name instanceof SnapshotName image
+                        && image.dataset().equals(volume));
+        Optional<Property> reader = store.find(volume, ZfsNames.READER).map(found -> found.get(ZfsNames.READER));
+        if (!read && reader.isPresent()) {
+            hide(store, volume, reader.get().value());
+        }
     }
 
     private final class Open implements Content.Reader {
         private final String guid;
-        private final Clone clone;
+        private final Source source;
         private final FileChannel channel;
         private boolean closed;
 
-        Open(String guid, Clone clone, FileChannel channel) {
+        Open(String guid, Source source, FileChannel channel) {
             this.guid = guid;
-            this.clone = clone;
+            this.source = source;
             this.channel = channel;
         }
 
@@ -131,10 +199,9 @@ final class ZfsReaders implements AutoCloseable {
         public synchronized void close() throws IOException {
             if (!closed) {
                 closed = true;
-                try (channel) {
-                    // Closed before the clone is destroyed, or it would be busy.
-                }
-                leave(guid, clone);
+                // First, or the clone would be busy.
+                channel.close();
+                leave(guid, source);
             }
         }
     }
@@ -142,7 +209,7 @@ final class ZfsReaders implements AutoCloseable {
     @Override
     public synchronized void close() {
         store.attempt("cannot end reading of snapshots", () -> {
-            for (Map.Entry<String, Clone> left : Map.copyOf(open).entrySet()) {
+            for (Map.Entry<String, Source> left : Map.copyOf(open).entrySet()) {
                 retire(left.getKey(), left.getValue());
             }
             sweep();

@@ -448,6 +448,16 @@ public final class ZfsStore extends FiledStore {
     }
 
     @Override
+    public List<ForeignImage> foreign() {
+        return produce("cannot list the snapshots of others", () -> new ZfsForeign(this).images());
+    }
+
+    @Override
+    public void adopt(Snapshot snapshot) {
+        attempt("cannot adopt " + snapshot.name(), () -> new ZfsForeign(this).adopt(snapshot));
+    }
+
+    @Override
     public Map<SnapshotId, Long> exclusiveBytes() {
         return produce("cannot measure the snapshots", () -> new ZfsSpace(this).exclusive());
     }

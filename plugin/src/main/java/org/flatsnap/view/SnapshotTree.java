@@ -240,7 +240,8 @@ public final class SnapshotTree implements Tree {
                 case StoredFile.METADATA ->
                     Optional.of(new StoredFile(
                             Inodes.number(name, snapshot.id()), StoredFile.PUBLIC, () -> engine.metadata(snapshot)));
-                case Snapshot.DEFINITION_FILE -> Optional.of(saved(name));
+                case Snapshot.DEFINITION_FILE ->
+                    Optional.of(snapshot).filter(own -> own.foreign().isEmpty()).map(own -> saved(name));
                 case Snapshot.FIRMWARE_FILE -> snapshot.firmware().map(path -> saved(name));
                 default -> Optional.empty();
             };
@@ -257,7 +258,9 @@ public final class SnapshotTree implements Tree {
         public void forEachEntry(Consumer<DirectoryEntry> consumer) {
             consumer.accept(new DirectoryEntry(DISKS, Node.Kind.DIRECTORY, Inodes.number(DISKS, snapshot.id())));
             accept(consumer, StoredFile.METADATA);
-            accept(consumer, Snapshot.DEFINITION_FILE);
+            if (snapshot.foreign().isEmpty()) {
+                accept(consumer, Snapshot.DEFINITION_FILE);
+            }
             snapshot.firmware().ifPresent(path -> accept(consumer, Snapshot.FIRMWARE_FILE));
         }
 

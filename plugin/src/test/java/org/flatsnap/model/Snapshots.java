@@ -34,6 +34,7 @@ public final class Snapshots {
                 takenAt,
                 labels,
                 Optional.empty(),
+                Optional.empty(),
                 new Quiescence(Consistency.FILESYSTEM, Consistency.FILESYSTEM, VmState.RUNNING, 70, 0, false, ""),
                 STORE,
                 List.of(

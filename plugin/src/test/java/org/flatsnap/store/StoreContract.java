@@ -101,6 +101,7 @@ abstract class StoreContract {
                 Instant.now(),
                 Labels.NONE,
                 Optional.empty(),
+                Optional.empty(),
                 new Quiescence(Consistency.CRASH, Consistency.CRASH, VmState.OFF, 0, 0, false, ""),
                 store.id(),
                 images,

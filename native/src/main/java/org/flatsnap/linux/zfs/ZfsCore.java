@@ -155,6 +155,17 @@ public final class ZfsCore {
     }
 
     /**
+     * Renames a snapshot. It may be open or held; below {@code .zfs} it is unmounted first.
+     *
+     * @param name the part after the at sign
+     * @throws ZfsException EEXIST, ENOENT, ENAMETOOLONG
+     */
+    public void rename(SnapshotName snapshot, String name) throws ZfsException {
+        SnapshotName target = snapshot.dataset().snapshot(name);
+        require(ZfsCall.RENAME, snapshot + " to " + target, library.lzc_rename(snapshot.toString(), target.toString()));
+    }
+
+    /**
      * Destroys a dataset that has no snapshots and no datasets below it, and is neither open nor mounted. A volume is busy for
      * a moment also after it appeared or a writer closed it, while udev looks what is on it: try again then.
      *

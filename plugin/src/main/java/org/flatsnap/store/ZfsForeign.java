@@ -1,0 +1,104 @@
+package org.flatsnap.store;
+
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.flatsnap.linux.zfs.DatasetName;
+import org.flatsnap.linux.zfs.DatasetRecord;
+import org.flatsnap.linux.zfs.DatasetType;
+import org.flatsnap.linux.zfs.SnapshotName;
+import org.flatsnap.linux.zfs.ZvolDevices;
+import org.flatsnap.model.DiskImage;
+import org.flatsnap.model.Snapshot;
+
+/** Snapshots that others took of disks: those of live disks, and those that went aside with a disk. */
+final class ZfsForeign {
+    private final ZfsStore store;
+
+    ZfsForeign(ZfsStore store) {
+        this.store = store;
+    }
+
+    List<ForeignImage> images() throws IOException {
+        ZfsInventory inventory = store.inventory();
+        List<ForeignImage> images = new ArrayList<>();
+        for (DatasetName dataset : inventory.datasets()) {
+            if (inventory.images(dataset).stream().anyMatch(inventory::foreign)) {
+                Optional<Path> disk = live(inventory, dataset);
+                for (ZfsInventory.Image image : inventory.images(dataset)) {
+                    if (disk.isPresent() && inventory.foreign(image)) {
+                        images.add(image(inventory, image, disk.get()));
+                    }
+                }
+            }
+        }
+        images.sort(Comparator.comparingLong(ForeignImage::moment));
+        return images;
+    }
+
+    private static ForeignImage image(ZfsInventory inventory, ZfsInventory.Image image, Path disk) throws IOException {
+        long bytes = image.number("volsize");
+        if (bytes == 0) {
+            // Looking into each snapshot would mount it; a disk in a file rarely changes its size.
+            bytes = Files.exists(disk) ? Files.size(disk) : 0;
+        }
+        return new ForeignImage(
+                image.name().name(), disk, image.guid(), image.created(), image.number("createtxg"), bytes);
+    }
+
+    /** The live disk that a dataset is or was. */
+    private Optional<Path> live(ZfsInventory inventory, DatasetName dataset) throws IOException {
+        Optional<DatasetName> name = Optional.of(dataset).filter(store.names()::covers);
+        if (ZfsNames.below(dataset, store.names().aside())) {
+            name = inventory
+                    .dataset(dataset)
+                    .flatMap(record -> ZfsInventory.own(record, ZfsNames.LIVE))
+                    .map(DatasetName::new)
+                    .filter(store.names()::covers);
+        }
+        Optional<DatasetRecord> record = name.flatMap(inventory::dataset);
+        if (record.isEmpty()) {
+            return Optional.empty();
+        }
+        return record.get().type() == DatasetType.VOLUME ? name.map(ZvolDevices::path) : file(record.get());
+    }
+
+    /** The one file of a file system that is a disk. */
+    private static Optional<Path> file(DatasetRecord dataset) throws IOException {
+        if (!ZfsInventory.value(dataset, "mounted").filter("yes"::equals).isPresent()) {
+            return Optional.empty();
+        }
+        Path mountPoint = Path.of(ZfsInventory.value(dataset, "mountpoint").orElseThrow());
+        List<Path> files = new ArrayList<>();
+        try (DirectoryStream<Path> entries = Files.newDirectoryStream(mountPoint)) {
+            entries.forEach(files::add);
+        }
+        return files.size() == 1 && Files.isRegularFile(files.get(0)) ? Optional.of(files.get(0)) : Optional.empty();
+    }
+
+    void adopt(Snapshot snapshot) throws IOException {
+        SnapshotName home = null;
+        for (DiskImage image : snapshot.disks()) {
+            if (image.store().equals(store.id())) {
+                SnapshotName present = store.locate(image);
+                SnapshotName own = ZfsNames.snapshot(present.dataset(), snapshot.id());
+                if (!present.equals(own)) {
+                    // What prunes snapshots by name must not find it any more.
+                    store.core().rename(present, own.name());
+                }
+                home = home == null ? own : home;
+            }
+        }
+        Map<String, String> properties = new HashMap<>(ZfsRecord.of(snapshot));
+        properties.put(ZfsNames.STATE, ZfsNames.PUBLISHED);
+        properties.put(ZfsNames.VM, snapshot.vm().value());
+        store.programs().setProperties(home, properties);
+    }
+}
