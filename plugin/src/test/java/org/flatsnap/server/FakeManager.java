@@ -118,10 +118,14 @@ public final class FakeManager implements Manager, Guests {
         Vm original = Json.COMPACT.fromJson(definition, Vm.class);
         List<Disk> replaced = original.disks().stream()
                 .filter(disk -> disks.containsKey(disk.name()))
-                .map(disk -> rawDisk(disk.name().value(), disks.get(disk.name())))
+                .map(disk -> at(disk, disks.get(disk.name())))
                 .toList();
         Vm clone = new Vm(id, name, VmState.OFF, true, false, Vm.Agent.NONE, replaced, Optional.empty(), "");
         return new CloneDefinition(Json.COMPACT.toJson(clone), List.of("it has no network"));
+    }
+
+    private static Disk at(Disk disk, Path source) {
+        return new Disk(disk.name(), disk.kind(), source.toString(), disk.format(), disk.removable(), disk.readOnly());
     }
 
     @Override
