@@ -99,9 +99,14 @@ public final class Engine implements AutoCloseable {
         quiescer.recover();
         recovery.start();
         foreign.refresh();
-        every(HOUSEKEEPING, recovery::again);
+        every(HOUSEKEEPING, this::keepHouse);
         every(FOREIGN, foreign::refresh);
         every(EXPIRY, expiring::run);
+    }
+
+    /** What is done every few seconds; any thread may do it. */
+    void keepHouse() {
+        recovery.again();
     }
 
     private void every(Duration interval, Runnable task) {

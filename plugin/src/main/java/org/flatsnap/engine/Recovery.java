@@ -94,6 +94,9 @@ final class Recovery {
             try {
                 store.intents(problem -> LOG.error("{}", problem.getMessage()))
                         .forEach(intent -> finish(store, intent));
+                if (store.clearAbandoned(this::exists)) {
+                    unclear.add(store);
+                }
                 if (unclear.contains(store) && store.recover(this::exists)) {
                     unclear.remove(store);
                 }

@@ -155,6 +155,16 @@ public interface Store extends AutoCloseable {
     record Target(DiskName disk, Path path) {}
 
     /**
+     * Removes staging whose owner is gone, as {@link #recover} does, and nothing else. Quick: to be called every few seconds,
+     * because the owner may have been another host.
+     *
+     * @return whether there was any, so that more may be left
+     */
+    default boolean clearAbandoned(Predicate<VmId> exists) {
+        return false;
+    }
+
+    /**
      * Removes staging whose owner is gone and frees what was unpublished and not yet freed. Staging of an intent that stands stays.
      *
      * @param exists whether a VM is defined: new files cloned for one that is not are removed

@@ -108,13 +108,14 @@ final class ZfsAsides {
                 || ZfsNames.below(other, store.names().aside());
     }
 
-    private static boolean attempt(String what, FiledStore.Work work) throws IOException {
+    private boolean attempt(String what, FiledStore.Work work) throws IOException {
         try {
             work.run();
             return true;
         } catch (ZfsException e) {
             if (e.is(ZfsErrno.EBUSY) || e.is(ZfsErrno.EEXIST)) {
                 LOG.info("cannot {} yet: {}", what, e.why());
+                store.waiting();
                 return false;
             }
             throw e;

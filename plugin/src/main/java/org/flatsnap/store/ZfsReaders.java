@@ -158,6 +158,7 @@ final class ZfsReaders implements AutoCloseable {
                 if (!e.is(ZfsErrno.EBUSY)) {
                     throw e;
                 }
+                store.waiting();
             }
         }
         if (open.isEmpty() && idle.isEmpty() && process.isPresent()) {

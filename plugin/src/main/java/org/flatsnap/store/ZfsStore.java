@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
@@ -58,6 +59,8 @@ public final class ZfsStore extends FiledStore {
 
     /** Where records were last seen, likewise. */
     private final Map<SnapshotId, SnapshotName> homes = new ConcurrentHashMap<>();
+
+    private final AtomicBoolean waiting = new AtomicBoolean();
 
     private record Located(SnapshotName name, long referenced) {}
 
@@ -548,6 +551,17 @@ public final class ZfsStore extends FiledStore {
                 throw e;
             }
         });
+    }
+
+    /** Tries again what a reader or a clone was in the way of. */
+    @Override
+    public boolean clearAbandoned(Predicate<VmId> exists) {
+        return waiting.getAndSet(false);
+    }
+
+    /** Something could not be freed yet. */
+    void waiting() {
+        waiting.set(true);
     }
 
     @Override

@@ -23,10 +23,14 @@ import org.junit.jupiter.api.TestFactory;
  * names its seed; FLATSNAP_SEED tries the sequence of one seed again.
  */
 abstract class ModelContract {
-    private static final int STEPS = 40;
     private static final Duration SHORTENING = Duration.ofMinutes(1);
 
     abstract TestStorage make();
+
+    /** How many steps a sequence has; after each of them everything is read. */
+    int steps() {
+        return 40;
+    }
 
     @TestFactory
     Stream<DynamicTest> everyStepLeavesWhatPlainCopiesWouldHold() {
@@ -45,7 +49,7 @@ abstract class ModelContract {
     private record Failure(List<Step> steps, List<String> story, Throwable cause) {}
 
     private void tryAll(long seed) {
-        attempt(Step.sequence(seed, STEPS)).ifPresent(failure -> {
+        attempt(Step.sequence(seed, steps())).ifPresent(failure -> {
             Failure shorter = shorten(failure);
             throw new AssertionError(
                     "FLATSNAP_SEED=" + seed + " fails: " + failure.cause().getMessage() + told(failure)

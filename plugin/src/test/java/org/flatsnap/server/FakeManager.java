@@ -134,9 +134,10 @@ public final class FakeManager implements Manager, Guests {
         vms.put(vm.id(), withDefinition(vm));
     }
 
-    /** A raw disk. */
+    /** A raw disk: a device if it lies where they do. */
     public static Disk rawDisk(String name, Path file) {
-        return new Disk(new DiskName(name), Disk.Kind.FILE, file.toString(), "raw", false, false);
+        Disk.Kind kind = file.startsWith("/dev") ? Disk.Kind.BLOCK : Disk.Kind.FILE;
+        return new Disk(new DiskName(name), kind, file.toString(), "raw", false, false);
     }
 
     @Override

@@ -27,14 +27,13 @@ public final class ZfsStorage implements TestStorage {
     static final Duration LIMIT = Duration.ofMinutes(2);
 
     private static final String POOL = "vault";
-    private static final long VOLUME_BYTES = 16 << 20;
 
     private final DatasetName root;
-    private final boolean volumes;
+    private final long volumeBytes;
     private final ZfsPrograms programs = new ZfsPrograms(LIMIT);
 
-    private ZfsStorage(boolean volumes) {
-        this.volumes = volumes;
+    private ZfsStorage(long volumeBytes) {
+        this.volumeBytes = volumeBytes;
         if (Commands.exitCode("zpool", "list", POOL) != 0) {
             String disks = System.getenv("FLATSNAP_DISKS");
             assertThat(disks).as("FLATSNAP_DISKS, disks to be overwritten").isNotNull();
@@ -44,17 +43,21 @@ public final class ZfsStorage implements TestStorage {
         Commands.run("zfs", "create", root.name());
     }
 
-    /** Disks are volumes. */
-    public static TestStorage volumes() {
-        return new ZfsStorage(true);
+    /** Disks are volumes of that size. */
+    public static ZfsStorage volumes(long bytes) {
+        return new ZfsStorage(bytes);
     }
 
     /** Disks are raw files, each in a file system of its own. */
-    public static TestStorage fileSystems() {
-        return new ZfsStorage(false);
+    public static ZfsStorage fileSystems() {
+        return new ZfsStorage(0);
     }
 
-    DatasetName root() {
+    private boolean hasVolumes() {
+        return volumeBytes > 0;
+    }
+
+    public DatasetName root() {
         return root;
     }
 
@@ -70,25 +73,25 @@ public final class ZfsStorage implements TestStorage {
 
     @Override
     public Disk.Kind kind() {
-        return volumes ? Disk.Kind.BLOCK : Disk.Kind.FILE;
+        return hasVolumes() ? Disk.Kind.BLOCK : Disk.Kind.FILE;
     }
 
     @Override
     public Path path(String name) {
-        return volumes
+        return hasVolumes()
                 ? ZvolDevices.path(root.child(name))
                 : Path.of("/" + root).resolve(name).resolve("disk.raw");
     }
 
     @Override
     public Path newDisk(String name) throws IOException {
-        if (volumes) {
+        if (hasVolumes()) {
             Commands.run(
                     "zfs",
                     "create",
                     "-s",
                     "-V",
-                    Long.toString(VOLUME_BYTES),
+                    Long.toString(volumeBytes),
                     root.child(name).name());
             return ZvolDevices.await(root.child(name), LIMIT);
         }
@@ -98,7 +101,7 @@ public final class ZfsStorage implements TestStorage {
 
     @Override
     public long diskBytes() {
-        return volumes ? VOLUME_BYTES : 1 << 20;
+        return hasVolumes() ? volumeBytes : 1 << 20;
     }
 
     /** By a reservation of all that is left. */
@@ -155,7 +158,7 @@ public final class ZfsStorage implements TestStorage {
                 .toList();
     }
 
-    static List<String> list(String types, DatasetName below) {
+    public static List<String> list(String types, DatasetName below) {
         return Commands.run("zfs", "list", "-H", "-o", "name", "-s", "createtxg", "-t", types, "-r", below.name())
                 .lines()
                 .toList();

@@ -6,6 +6,6 @@ import org.flatsnap.testing.TestStorage;
 class ZfsVolumeEngineTest extends StoreContract {
     @Override
     TestStorage make() {
-        return ZfsStorage.volumes();
+        return ZfsStorage.volumes(16 << 20);
     }
 }

@@ -1,0 +1,18 @@
+package org.flatsnap.engine;
+
+import org.flatsnap.store.ZfsStorage;
+import org.flatsnap.testing.TestStorage;
+
+/** Disks that are raw files in file systems of their own. Needs a kernel with OpenZFS: run by packaging/engines/junit. */
+class ZfsDatasetModelEngineTest extends ModelContract {
+    @Override
+    TestStorage make() {
+        return ZfsStorage.fileSystems();
+    }
+
+    @Override
+    int steps() {
+        // Each image is read through a clone, which takes a second on an emulated processor.
+        return 12;
+    }
+}

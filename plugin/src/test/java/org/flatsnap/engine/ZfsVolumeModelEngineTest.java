@@ -1,0 +1,18 @@
+package org.flatsnap.engine;
+
+import org.flatsnap.store.ZfsStorage;
+import org.flatsnap.testing.TestStorage;
+
+/** Disks that are volumes. Needs a kernel with OpenZFS: run by packaging/engines/junit. */
+class ZfsVolumeModelEngineTest extends ModelContract {
+    @Override
+    TestStorage make() {
+        return ZfsStorage.volumes(2 << 20);
+    }
+
+    @Override
+    int steps() {
+        // Each image is read through a clone, which takes a second on an emulated processor.
+        return 12;
+    }
+}
