@@ -1,6 +1,7 @@
 package org.flatsnap.engine;
 
 import java.io.IOException;
+import java.nio.file.FileStore;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -138,14 +139,27 @@ record DiskPlan(Map<Store, List<DiskSource>> byStore) {
     }
 
     private static Verdict outside(Path path, boolean volume) {
-        String key = volume
-                ? "dataset = \"" + ZvolDevices.LINKS.relativize(path.getParent()) + "\""
-                : "path = \"" + path.getParent() + "\"";
+        String dataset = volume
+                ? ZvolDevices.LINKS.relativize(path.getParent()).toString()
+                : fileSystem(path)
+                        .filter(mounted -> mounted.type().equals("zfs"))
+                        .map(FileStore::name)
+                        .orElse("");
+        String key = dataset.isEmpty()
+                ? "path = \"" + path.getParent() + "\" to /etc/flatsnap/flatsnap.toml if its file system has reflink"
+                : "dataset = \"" + dataset + "\" to /etc/flatsnap/flatsnap.toml";
         return new Verdict.Unsuitable(
                 "lies outside every store (" + path + ")",
-                "Add [[store]] with " + key + " to /etc/flatsnap/flatsnap.toml"
-                        + (volume ? "" : " if its file system has reflink") + ", and restart flatsnapd;"
-                        + " or move the disk into a store");
+                "Add [[store]] with " + key + ", and restart flatsnapd; or move the disk into a store");
+    }
+
+    private static Optional<FileStore> fileSystem(Path path) {
+        try {
+            return Optional.of(Files.getFileStore(path));
+        } catch (IOException e) {
+            // What kind it is, is only needed for advice.
+            return Optional.empty();
+        }
     }
 
     /** Whether the clones of all its disks show one moment without the guest's standing still. */

@@ -126,7 +126,9 @@ final class Doctor {
                     Level.FAILURE,
                     subject,
                     size + ", mounted read-only",
-                    "Look at dmesg for the cause, then: mount -o remount,rw " + store.place());
+                    store.place() instanceof StorePlace.Dataset dataset
+                            ? "See 'zpool get readonly " + dataset.name().pool() + "', then import the pool writable"
+                            : "Look at dmesg for the cause, then: mount -o remount,rw " + store.place());
         }
         if (status.availableBytes() < NEARLY_FULL * status.totalBytes()) {
             return new Finding(

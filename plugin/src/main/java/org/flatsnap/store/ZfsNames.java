@@ -44,6 +44,9 @@ record ZfsNames(DatasetName root, DatasetName own, DatasetName staged, DatasetNa
     /** On a new VM's disk until the VM is defined. */
     static final String CLONE = "org.flatsnap:clone";
 
+    /** The tag of holds, see zfs-hold(8). */
+    static final String HOLD = "flatsnap";
+
     static final String PROPERTIES = "org.flatsnap:";
 
     private static final String SNAPSHOT = "flatsnap-";

@@ -399,7 +399,23 @@ public final class ZfsStore extends FiledStore {
             Home home = home(snapshot.id())
                     .orElseThrow(() -> new NoSuchFileException("the record of snapshot " + snapshot.id()));
             programs.setProperties(home.name(), ZfsRecord.of(snapshot));
+            hold(snapshot);
         });
+    }
+
+    /** What people hold, nobody shall destroy past flatsnap either. */
+    private void hold(Snapshot snapshot) throws IOException {
+        for (DiskImage image : snapshot.disks()) {
+            if (image.store().equals(id())) {
+                SnapshotName name = locate(image);
+                boolean held = core.holds(name).containsKey(ZfsNames.HOLD);
+                if (snapshot.labels().held() && !held) {
+                    core.hold(Map.of(name, ZfsNames.HOLD));
+                } else if (!snapshot.labels().held() && held) {
+                    core.release(Map.of(name, ZfsNames.HOLD));
+                }
+            }
+        }
     }
 
     @Override

@@ -16,5 +16,22 @@
  * .flatsnap/staging/&lt;node&gt;-&lt;boot id&gt;-&lt;operation id&gt;/     unpublished work; its owner holds a flock on "owner" in it
  * .flatsnap/intents/&lt;vm id&gt;.json                         a rollback under way: the VM must not start while it stands
  * </pre>
+ *
+ * <p>{@link org.flatsnap.store.ZfsStore} does it on OpenZFS. A disk is a volume below the configured dataset, or a raw file that
+ * lies alone in a file system below it. Its dataset {@code .flatsnap} is mounted at {@code /var/lib/flatsnap/zfs/<name>}, slashes
+ * written as plus signs, and has the same files but for images and records:
+ *
+ * <pre>
+ * &lt;dataset&gt;/&lt;disk&gt;@flatsnap-&lt;snapshot id&gt;        an image; the user properties of the first disk's hold the record
+ * &lt;dataset&gt;/.flatsnap                            files: store.json, locks, intents, staging, vms/.../domain.xml
+ * &lt;dataset&gt;/.flatsnap/staged/&lt;operation&gt;.&lt;disk&gt;  a clone that is to become the live disk
+ * &lt;dataset&gt;/.flatsnap/aside/&lt;operation&gt;.&lt;disk&gt;   what was live before, with all its snapshots
+ * &lt;dataset&gt;/.flatsnap/readers/&lt;process&gt;-&lt;n&gt;      a clone of an image that is being read
+ * </pre>
+ *
+ * <p>User properties, all below {@code org.flatsnap:}, count only where they are local, because snapshots and children inherit
+ * them: {@code state} (staged, published, deleted), {@code owner} and {@code vm} of an image, {@code record.0} to
+ * {@code record.7} (see {@link org.flatsnap.store.ZfsRecord}), {@code live} of what stands aside, {@code finish}, {@code clone}
+ * and {@code reader} of work under way.
  */
 package org.flatsnap.store;

@@ -7,15 +7,21 @@ import com.google.gson.JsonParser;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
+import org.flatsnap.catalog.SnapshotQuery;
 import org.flatsnap.model.Disk;
 import org.flatsnap.model.DiskName;
+import org.flatsnap.model.OperationId;
 import org.flatsnap.model.Problem;
+import org.flatsnap.model.Snapshot;
+import org.flatsnap.model.SnapshotId;
+import org.flatsnap.model.SnapshotName;
 import org.flatsnap.model.VmId;
 import org.flatsnap.model.VmState;
 import org.flatsnap.server.ApiBench;
@@ -207,6 +213,43 @@ class CommandsTest {
                         line -> assertThat(line).contains("unknown snapshot 'nothing'"));
         assertThat(done("release", "deleter", "s2").out()).startsWith("released snapshot s2");
         assertThat(done("delete", "deleter", "s2").exitCode()).isZero();
+    }
+
+    @Test
+    void whatOthersTookIsMarkedAndCanOnlyBeAdopted() throws IOException {
+        bench.vm("guest", "vda");
+        done("take", "guest", "s1");
+        Snapshot own = bench.catalog()
+                .query(SnapshotQuery.ALL.ofVmsNamed("guest"))
+                .snapshots()
+                .get(0);
+        bench.catalog().put(foreign(own, "autosnap_daily"));
+
+        assertThat(done("list", "guest").outLines())
+                .anySatisfy(
+                        line -> assertThat(line).startsWith("autosnap_daily ").endsWith(" foreign"));
+        assertThat(failed("delete", "guest", "autosnap_daily").err())
+                .contains("flatsnap did not take it", "flatsnap adopt guest autosnap_daily");
+        assertThat(failed("adopt", "guest", "autosnap_daily").err()).contains("Only ZFS has such snapshots");
+        assertThat(failed("adopt", "guest", "s1").err()).contains("it is flatsnap's own");
+        assertThat(failed("adopt", "guest", "nothing").err()).contains("unknown snapshot 'nothing'");
+    }
+
+    private static Snapshot foreign(Snapshot own, String name) {
+        return new Snapshot(
+                SnapshotId.of(own.takenAt(), 1),
+                own.vm(),
+                own.vmName(),
+                new SnapshotName(name),
+                own.takenAt(),
+                own.labels(),
+                Optional.empty(),
+                Optional.of(new Snapshot.Foreign(name, false)),
+                own.quiescence(),
+                own.home(),
+                own.disks(),
+                Optional.empty(),
+                OperationId.random());
     }
 
     @Test

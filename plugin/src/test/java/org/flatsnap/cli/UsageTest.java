@@ -20,7 +20,7 @@ class UsageTest {
 
         assertThat(run.exitCode()).isZero();
         assertThat(run.out())
-                .contains("vms", "take", "list", "find", "show", "rollback", "undo", "clone", "delete", "hold")
+                .contains("vms", "take", "list", "find", "show", "rollback", "undo", "clone", "delete", "adopt", "hold")
                 .contains("release", "tag", "describe", "catalog", "doctor", "Examples:");
     }
 
@@ -36,6 +36,7 @@ class UsageTest {
                 "undo",
                 "clone",
                 "delete",
+                "adopt",
                 "hold",
                 "release",
                 "tag",
@@ -62,6 +63,7 @@ class UsageTest {
                 "undo",
                 "clone",
                 "delete",
+                "adopt",
                 "hold",
                 "release",
                 "tag",

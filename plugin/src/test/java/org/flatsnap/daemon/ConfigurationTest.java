@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.ZoneId;
+import org.flatsnap.linux.zfs.DatasetName;
 import org.flatsnap.model.Problem;
 import org.flatsnap.store.StorePlace;
 import org.junit.jupiter.api.Test;
@@ -63,6 +64,14 @@ class ConfigurationTest {
     }
 
     @Test
+    void aStoreIsADirectoryOrADataset() throws IOException {
+        assertThat(read("[[store]]\npath = \"/a\"\n[[store]]\ndataset = \"tank/vms\"")
+                        .stores())
+                .containsExactly(
+                        new StorePlace.Directory(Path.of("/a")), new StorePlace.Dataset(new DatasetName("tank/vms")));
+    }
+
+    @Test
     void theExampleThatIsShippedIsValid() {
         assertThat(Configuration.read(Path.of("../packaging/flatsnap.toml")).stores())
                 .isNotNull();
@@ -84,8 +93,10 @@ class ConfigurationTest {
                 "store = '/x' | line 1 | not a list of tables | [[store]]",
                 "store = ['/x'] | line 1 | not a list of tables | [[store]]",
                 "[store]\\npath = '/x' | line 1 | not a list of tables | [[store]]",
-                "[[store]] | line 1 | has no 'path' | Add path",
-                "[[store]]\\npath = '/x'\\nsize = 5 | line 3 | unknown key 'store.size' | Known keys are: path",
+                "[[store]] | line 1 | neither 'path' nor 'dataset' | dataset =",
+                "[[store]]\\npath = '/x'\\ndataset = 'tank' | line 1 | both 'path' and 'dataset' | Give it one",
+                "[[store]]\\ndataset = '/tank' | line 2 | 'dataset' is \"/tank\" | such as \"tank/vms\"",
+                "[[store]]\\npath = '/x'\\nsize = 5 | line 3 | unknown key 'store.size' | Known keys are: dataset, path",
                 "view = '/x'\\nview = '/y' | line 2 | view | Correct that line",
                 "view = | line 1 | Unexpected | Correct that line"
             })

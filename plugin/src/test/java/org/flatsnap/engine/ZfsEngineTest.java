@@ -19,6 +19,7 @@ import org.flatsnap.linux.zfs.DatasetName;
 import org.flatsnap.linux.zfs.Property;
 import org.flatsnap.linux.zfs.ZfsPrograms;
 import org.flatsnap.model.DiskName;
+import org.flatsnap.model.Labels;
 import org.flatsnap.model.OperationId;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.Problem.Code;
@@ -283,7 +284,7 @@ class ZfsEngineTest {
     }
 
     @Test
-    void aReaderThatIsKilledLeavesNothingAfterRecovery() throws Exception {
+    void aReaderThatIsKilledLeavesNothingAfterTheNextStart() throws Exception {
         Snapshot snapshot = host.take(VM, "s1");
         Process child = new ProcessBuilder(
                         Path.of(System.getProperty("java.home"), "bin/java").toString(),
@@ -308,11 +309,31 @@ class ZfsEngineTest {
             child.destroyForcibly();
             assertThat(child.waitFor(1, TimeUnit.MINUTES)).isTrue();
         }
-        RunningGuest.await(LIMIT, "the clone to go", () -> {
-            host.engine().keepHouse();
-            return ZfsStorage.list("volume", storage.root().child(".flatsnap/readers"))
-                    .isEmpty();
-        });
+        host.close();
+        host = new StoreHost(storage.place(), "node1");
+        assertThat(ZfsStorage.list("volume", storage.root().child(".flatsnap/readers")))
+                .isEmpty();
+    }
+
+    @Test
+    void whatIsHeldNobodyDestroysPastFlatsnap() throws IOException {
+        Snapshot snapshot = host.take(VM, "s1");
+        hold(true);
+        String image = disk("web01-vdb") + "@flatsnap-" + snapshot.id();
+        assertThat(Commands.exitCode("zfs", "destroy", image)).isNotZero();
+        assertRefused(Code.REFUSED, "flatsnap release", () -> host.delete(VM, "s1"));
+        hold(false);
+        host.delete(VM, "s1");
+        assertThat(storage.holds(snapshot)).isFalse();
+    }
+
+    private void hold(boolean held) {
+        host.engine()
+                .relabel(
+                        OperationId.random(),
+                        VM.value(),
+                        "s1",
+                        labels -> new Labels(labels.description(), labels.tags(), held));
     }
 
     @Test

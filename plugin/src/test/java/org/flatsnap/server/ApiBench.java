@@ -69,6 +69,11 @@ public final class ApiBench implements AutoCloseable {
         return manager;
     }
 
+    /** What the daemon knows of snapshots. */
+    public Catalog catalog() {
+        return catalog;
+    }
+
     /** The file system that is the store. */
     public LoopFileSystem fileSystem() {
         return fileSystem;

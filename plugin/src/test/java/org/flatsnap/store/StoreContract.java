@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -330,6 +331,38 @@ abstract class StoreContract {
         assertThat(storage.holds(snapshot)).isTrue();
         store.recover(vm -> false);
         assertThat(storage.holds(snapshot)).isFalse();
+    }
+
+    @Test
+    void anOpenReaderKeepsReadingWhatIsDeletedAndDelaysNothing() throws IOException {
+        Snapshot snapshot = take("s0");
+        try (Content.Reader reader = store.image(snapshot, VDA).open()) {
+            delete(snapshot.id());
+            assertThat(store.published()).isEmpty();
+            ByteBuffer bytes = ByteBuffer.allocate(2);
+            reader.channel().read(bytes, 0);
+            assertThat(new String(bytes.array(), StandardCharsets.UTF_8)).isEqualTo("v0");
+        }
+        RunningGuest.await(Duration.ofMinutes(1), "what was read to go", () -> {
+            store.recover(vm -> false);
+            return !storage.holds(snapshot);
+        });
+    }
+
+    @Test
+    void aCloneIsWrittenWithoutHarmAndOutlivesItsSnapshot() throws IOException {
+        Snapshot source = take("s0");
+        Path clone = store.cloneTarget(source.disks().get(0), new VmName("web02"));
+        try (CloneOut made = store.cloneOut(OperationId.random(), source, VM, List.of(new Store.Target(VDA, clone)))) {
+            made.keep();
+        }
+        Bench.write(clone, "w1");
+        assertThat(content(source)).isEqualTo("v0");
+        delete(source.id());
+        store.recover(vm -> false);
+        assertThat(store.published()).isEmpty();
+        assertThat(Bench.read(clone)).isEqualTo("w1");
+        assertThat(Bench.read(live)).isEqualTo("v0");
     }
 
     @Test

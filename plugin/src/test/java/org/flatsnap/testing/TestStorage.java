@@ -50,7 +50,7 @@ public interface TestStorage extends AutoCloseable {
     }
 
     /** Whether anything of a snapshot stands, published or not. */
-    boolean holds(Snapshot snapshot) throws IOException;
+    boolean holds(Snapshot snapshot);
 
     /** Checks that no unpublished work is left. */
     void assertNothingStaged() throws IOException;

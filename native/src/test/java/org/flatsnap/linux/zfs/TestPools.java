@@ -126,7 +126,18 @@ final class TestPools implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
-        run("zpool", "destroy", "-f", TANK.name());
-        run("zpool", "destroy", "-f", OTHER.name());
+        destroyPool(TANK);
+        destroyPool(OTHER);
+    }
+
+    /** As soon as udev has closed its volumes. */
+    private static void destroyPool(DatasetName pool) throws IOException {
+        long deadline = System.nanoTime() + LIMIT.toNanos();
+        List<String> command = List.of("zpool", "destroy", "-f", pool.name());
+        Programs.Ended ended = Programs.run(command, LIMIT);
+        while (ended.exitCode() != 0 && ended.errors().contains("busy") && System.nanoTime() < deadline) {
+            ended = Programs.run(command, LIMIT);
+        }
+        assertThat(ended.exitCode()).as("%s: %s", command, ended.errors()).isZero();
     }
 }

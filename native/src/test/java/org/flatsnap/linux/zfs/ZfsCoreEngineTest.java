@@ -249,6 +249,23 @@ class ZfsCoreEngineTest {
     }
 
     @Test
+    void aSnapshotIsRenamedInItsDataset() throws IOException {
+        DatasetName disk = volume("named");
+        zfs.snapshot(List.of(disk.snapshot("a")), none());
+        zfs.snapshot(List.of(disk.snapshot("b")), none());
+        String guid =
+                programs.properties(disk.snapshot("a"), "guid").get("guid").value();
+
+        zfs.rename(disk.snapshot("a"), "c");
+
+        assertThat(zfs.exists(disk.snapshot("a"))).isFalse();
+        assertThat(programs.properties(disk.snapshot("c"), "guid").get("guid").value())
+                .isEqualTo(guid);
+        assertRefused(ZfsErrno.EEXIST, () -> zfs.rename(disk.snapshot("c"), "b"));
+        assertRefused(ZfsErrno.ENOENT, () -> zfs.rename(disk.snapshot("absent"), "d"));
+    }
+
+    @Test
     void aRenameThatCannotBeSaysWhy() throws IOException {
         DatasetName disk = volume("stay");
         DatasetName other = volume("stay2");

@@ -9,6 +9,7 @@ import static org.flatsnap.linux.zfs.TestPools.none;
 import static org.flatsnap.linux.zfs.TestPools.volume;
 
 import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -58,6 +59,18 @@ class ZvolDevicesEngineTest {
 
         assertThat(ZvolDevices.await(disk.snapshot("a b"), LIMIT)).hasToString("/dev/zvol/tank/vm+1+disk@a+b");
         assertReads(disk.snapshot("a b"), "tank/vm 1 disk");
+    }
+
+    @Test
+    void aDeviceTellsItsVolume() throws IOException {
+        DatasetName disk = volume("vm 2 disk");
+        Path device = ZvolDevices.await(disk, LIMIT).toRealPath();
+        assertThat(ZvolDevices.volume(device)).contains(disk);
+        zfs.rename(disk, TANK.child("renamed"));
+        assertThat(ZvolDevices.volume(device)).contains(TANK.child("renamed"));
+        assertThat(ZvolDevices.volume(Path.of("/dev/null"))).isEmpty();
+        assertThat(ZvolDevices.volume(Path.of("/dev/zd16p1"))).isEmpty();
+        assertThat(ZvolDevices.volume(Path.of("/etc/hostname"))).isEmpty();
     }
 
     @Test
