@@ -18,6 +18,7 @@ import org.flatsnap.fuseview.MountedTree;
 import org.flatsnap.linux.zfs.DatasetName;
 import org.flatsnap.linux.zfs.Property;
 import org.flatsnap.linux.zfs.ZfsPrograms;
+import org.flatsnap.model.Description;
 import org.flatsnap.model.DiskName;
 import org.flatsnap.model.Labels;
 import org.flatsnap.model.OperationId;
@@ -28,7 +29,11 @@ import org.flatsnap.model.VmId;
 import org.flatsnap.model.VmName;
 import org.flatsnap.model.VmState;
 import org.flatsnap.store.Content;
+import org.flatsnap.store.DiskStamp;
+import org.flatsnap.store.Intent;
 import org.flatsnap.store.ReadForever;
+import org.flatsnap.store.Staged;
+import org.flatsnap.store.Store;
 import org.flatsnap.store.ZfsStorage;
 import org.flatsnap.testing.Bench;
 import org.flatsnap.testing.Commands;
@@ -138,6 +143,82 @@ class ZfsEngineTest {
         assertLive("0");
         assertThat(ZfsStorage.list("snapshot", disk("web01-vda"))).isEmpty();
         storage.assertNothingStaged();
+    }
+
+    @Test
+    void aRollbackIsFinishedHoweverFarItCame() throws IOException {
+        Snapshot target = host.take(VM, "s1");
+        for (int step = 0; step < 4; step++) {
+            write("1");
+            host.close();
+            OperationId operation = decide(target);
+            // As far as a killed daemon can have come with the first disk.
+            String live = disk("web01-vda").name();
+            String aside = storage.root() + "/.flatsnap/aside/" + operation + ".web01-vda";
+            String staged = storage.root() + "/.flatsnap/staged/" + operation + ".web01-vda";
+            List<List<String>> commands = List.of(
+                    List.of("zfs", "set", "org.flatsnap:live=" + live, "volmode=none", live),
+                    List.of("zfs", "rename", live, aside),
+                    List.of("zfs", "rename", staged, live));
+            for (List<String> command : commands.subList(0, step)) {
+                Commands.run(command.toArray(String[]::new));
+            }
+
+            host = new StoreHost(storage.place(), "node1");
+            host.define(VM, vda, vdb);
+            assertLive("0");
+            storage.assertNothingStaged();
+            assertHolds("s1", "0");
+        }
+    }
+
+    private OperationId decide(Snapshot target) {
+        OperationId operation = OperationId.random();
+        try (Store store = storage.place().open(Optional.empty())) {
+            Map<DiskName, DiskStamp> stamps = Map.of(
+                    VDA, store.stamp(vda).orElseThrow(),
+                    VDB, store.stamp(vdb).orElseThrow());
+            try (Staged staged = store.stage(operation, target, target.disks(), stamps)) {
+                store.write(new Intent(
+                        operation,
+                        "node1",
+                        VM,
+                        target.id(),
+                        Optional.empty(),
+                        staged.swaps(),
+                        Optional.empty(),
+                        Optional.empty(),
+                        false));
+                staged.keep();
+            }
+        }
+        return operation;
+    }
+
+    @Test
+    void thePoolAloneTellsEverything() throws IOException {
+        host.take(VM, "s1");
+        write("1");
+        host.engine()
+                .relabel(
+                        OperationId.random(),
+                        VM.value(),
+                        "s1",
+                        labels -> new Labels(new Description("x".repeat(4000)), labels.tags(), true));
+        host.rollBack(VM, "s1");
+        write("2");
+        host.take(VM, "s2");
+        List<Snapshot> snapshots = host.snapshots(VM);
+        assertThat(snapshots).hasSize(3);
+
+        host.close();
+        storage.detach();
+        storage.attach();
+        host = new StoreHost(storage.place(), "node1");
+
+        assertThat(host.snapshots(VM)).isEqualTo(snapshots);
+        assertHolds("s1", "0");
+        assertHolds("s2", "2");
     }
 
     @Test
