@@ -2,8 +2,13 @@ package org.flatsnap.engine;
 
 import org.flatsnap.store.ZfsStorage;
 import org.flatsnap.testing.TestStorage;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
+import org.junit.jupiter.api.parallel.ResourceLock;
 
 /** Disks that are raw files in file systems of their own. Needs a kernel with OpenZFS: run by packaging/engines/junit. */
+@Execution(ExecutionMode.CONCURRENT)
+@ResourceLock(ZfsStorage.ATTIC)
 class ZfsDatasetModelEngineTest extends ModelContract {
     @Override
     TestStorage make() {

@@ -44,8 +44,13 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
+import org.junit.jupiter.api.parallel.ResourceLock;
 
 /** What is the engine's and OpenZFS's own: volumes of VMs, and the snapshots of others. Run by packaging/engines/junit. */
+@Execution(ExecutionMode.CONCURRENT)
+@ResourceLock(ZfsStorage.VAULT)
 class ZfsEngineTest {
     private static final VmId VM = new VmId("7f3e4b52-6a01-4c3d-9d3b-0c6f3c1d2e4f");
     private static final DiskName VDA = new DiskName("vda");

@@ -22,24 +22,34 @@ import org.flatsnap.testing.Commands;
 import org.flatsnap.testing.RunningGuest;
 import org.flatsnap.testing.TestStorage;
 
-/** A store on a dataset of its own in a real pool on the first of {@code FLATSNAP_DISKS}; the pool stays for the next one. */
+/**
+ * A store on a dataset of its own in a real pool, which stays for the next one. Those with volumes and those with file systems
+ * have a pool each, on the first and on the second of {@code FLATSNAP_DISKS}, so that their tests can run at the same time.
+ */
 public final class ZfsStorage implements TestStorage {
     static final Duration LIMIT = Duration.ofMinutes(2);
 
-    private static final String POOL = "vault";
+    /** The pool of volumes, to be locked by their tests. */
+    public static final String VAULT = "vault";
+
+    /** The pool of file systems, likewise. */
+    public static final String ATTIC = "attic";
 
     private final DatasetName root;
+    private final String pool;
     private final long volumeBytes;
     private final ZfsPrograms programs = new ZfsPrograms(LIMIT);
 
     private ZfsStorage(long volumeBytes) {
         this.volumeBytes = volumeBytes;
-        if (Commands.exitCode("zpool", "list", POOL) != 0) {
+        this.pool = hasVolumes() ? VAULT : ATTIC;
+        if (Commands.exitCode("zpool", "list", pool) != 0) {
             String disks = System.getenv("FLATSNAP_DISKS");
             assertThat(disks).as("FLATSNAP_DISKS, disks to be overwritten").isNotNull();
-            Commands.run("zpool", "create", "-f", "-O", "compression=off", POOL, disks.split(" ")[0]);
+            Commands.run(
+                    "zpool", "create", "-f", "-O", "compression=off", pool, disks.split(" ")[hasVolumes() ? 0 : 1]);
         }
-        this.root = new DatasetName(POOL + "/vms" + System.nanoTime());
+        this.root = new DatasetName(pool + "/vms" + System.nanoTime());
         Commands.run("zfs", "create", root.name());
     }
 
@@ -107,7 +117,7 @@ public final class ZfsStorage implements TestStorage {
     /** By a reservation of all that is left. */
     @Override
     public AutoCloseable fill() throws IOException {
-        String filler = POOL + "/filler";
+        String filler = pool + "/filler";
         Commands.run("zfs", "create", filler);
         sync();
         long available = Long.parseLong(
@@ -120,12 +130,12 @@ public final class ZfsStorage implements TestStorage {
 
     @Override
     public void detach() {
-        Commands.run("zpool", "export", POOL);
+        Commands.run("zpool", "export", pool);
     }
 
     @Override
     public void attach() {
-        Commands.run("zpool", "import", POOL);
+        Commands.run("zpool", "import", pool);
     }
 
     @Override
@@ -136,12 +146,12 @@ public final class ZfsStorage implements TestStorage {
     @Override
     public void setReadOnly(boolean readOnly) {
         detach();
-        Commands.run("zpool", "import", "-o", "readonly=" + (readOnly ? "on" : "off"), POOL);
+        Commands.run("zpool", "import", "-o", "readonly=" + (readOnly ? "on" : "off"), pool);
     }
 
     @Override
     public void sync() {
-        Commands.run("zpool", "sync", POOL);
+        Commands.run("zpool", "sync", pool);
     }
 
     @Override
