@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Predicate;
+import org.flatsnap.linux.Flock;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.VmId;
 import org.slf4j.Logger;
@@ -17,6 +18,7 @@ final class Leftovers {
 
     private final ReflinkStore store;
     private final Predicate<VmId> exists;
+    private boolean waiting;
 
     /** @param exists whether a VM is defined on this host */
     Leftovers(ReflinkStore store, Predicate<VmId> exists) {
@@ -26,38 +28,57 @@ final class Leftovers {
 
     /** @return false if something stays until {@code exists} can tell */
     boolean clear() throws IOException {
-        boolean clear = true;
-        for (Path directory : Layout.entries(store.layout().staging())) {
-            clear &= clearStaging(directory);
-        }
+        clearStaging();
         for (Path vm : Layout.entries(store.layout().vms())) {
             if (VmId.looksLikeOne(vm.getFileName().toString())) {
-                VmId id = new VmId(vm.getFileName().toString());
-                for (Path unpublished : Layout.entries(store.layout().deleted(id))) {
-                    Staging.deleteTree(unpublished);
+                free(new VmId(vm.getFileName().toString()));
+            }
+        }
+        return !waiting;
+    }
+
+    private void free(VmId vm) throws IOException {
+        List<Path> unpublished = Layout.entries(store.layout().deleted(vm));
+        if (unpublished.isEmpty()) {
+            return;
+        }
+        Optional<Flock> lock = Flock.tryLock(store.layout().lock(vm));
+        if (lock.isPresent()) {
+            try (Flock held = lock.get()) {
+                for (Path directory : unpublished) {
+                    Staging.deleteTree(directory);
                 }
             }
         }
-        return clear;
+    }
+
+    /** @return whether something was removed */
+    boolean clearStaging() throws IOException {
+        boolean removed = false;
+        for (Path directory : Layout.entries(store.layout().staging())) {
+            removed |= clearStaging(directory);
+        }
+        return removed;
     }
 
     private boolean clearStaging(Path directory) throws IOException {
         Optional<Staging> abandoned = Staging.adopt(directory);
         if (abandoned.isEmpty()) {
             // Its owner lives and will clear it.
-            return true;
+            return false;
         }
         try (Staging staging = abandoned.get()) {
             try {
                 // Looked at only now: an intent is written before its staging is let go.
                 if (wanted(directory) || !ReflinkCloneOut.recover(store, staging, exists)) {
                     staging.keep();
-                } else {
-                    LOG.info("cleared {}, left by an interrupted operation", directory);
+                    return false;
                 }
+                LOG.info("cleared {}, left by an interrupted operation", directory);
                 return true;
             } catch (Problem e) {
                 staging.keep();
+                waiting = true;
                 LOG.warn("{} stays until it can be told what it belongs to: {}", directory, e.getMessage());
                 return false;
             }

@@ -338,7 +338,7 @@ public final class ReflinkStore extends FiledStore {
         attempt("cannot end the rollback of VM " + intent.vm(), () -> {
             removeIntent(intent);
             for (Path directory : stagingOf(intent)) {
-                Staging.deleteTree(directory);
+                Staging.remove(directory);
             }
         });
     }
@@ -378,6 +378,11 @@ public final class ReflinkStore extends FiledStore {
                 throw e;
             }
         });
+    }
+
+    @Override
+    public boolean clearAbandoned(Predicate<VmId> exists) {
+        return produce("cannot clear what a dead host left", () -> new Leftovers(this, exists).clearStaging());
     }
 
     @Override

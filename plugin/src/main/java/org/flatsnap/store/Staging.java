@@ -4,9 +4,12 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Comparator;
 import java.util.Optional;
 import java.util.stream.Stream;
+import org.flatsnap.linux.Errno;
+import org.flatsnap.linux.ErrnoException;
 import org.flatsnap.linux.Flock;
 import org.flatsnap.model.Problem;
 
@@ -16,6 +19,8 @@ import org.flatsnap.model.Problem;
  */
 final class Staging implements AutoCloseable {
     private static final String OWNER = "owner";
+    private static final Duration PATIENCE = Duration.ofMillis(500);
+    private static final Duration POLL = Duration.ofMillis(20);
 
     private final Path directory;
     private final Flock owner;
@@ -28,32 +33,77 @@ final class Staging implements AutoCloseable {
 
     /** Makes an empty directory of this name, in place of one that a dead owner left. */
     static Staging create(Path directory) throws IOException {
-        if (Files.exists(directory)) {
-            Optional<Staging> abandoned = adopt(directory);
-            if (abandoned.isEmpty()) {
-                throw new Problem(
+        // Somebody who looks for what the dead left may have it for a moment, even before it has an owner.
+        return patiently(() -> makeEmpty(directory))
+                .orElseThrow(() -> new Problem(
                         Problem.Code.BUSY,
                         "cannot begin the operation " + directory.getFileName(),
                         "it is under way already",
-                        "Wait for it, or ask again with the same operation id to get its result");
+                        "Wait for it, or ask again with the same operation id to get its result"));
+    }
+
+    private static Optional<Staging> makeEmpty(Path directory) throws IOException {
+        if (Files.exists(directory)) {
+            Optional<Staging> abandoned = adopt(directory);
+            if (abandoned.isEmpty()) {
+                return Optional.empty();
             }
             abandoned.get().close();
         }
         Files.createDirectory(directory);
-        Optional<Staging> fresh;
         try {
-            fresh = adopt(directory);
+            return adopt(directory);
         } catch (IOException e) {
             Files.deleteIfExists(directory.resolve(OWNER));
             Files.deleteIfExists(directory);
             throw e;
         }
-        return fresh.orElseThrow(() -> new IOException(directory + " was taken over by another process"));
     }
 
-    /** Becomes the owner of an existing directory, unless its owner lives. */
+    /** Becomes the owner of a directory, unless its owner lives or it is gone. */
     static Optional<Staging> adopt(Path directory) throws IOException {
-        return Flock.tryLock(directory.resolve(OWNER)).map(lock -> new Staging(directory, lock));
+        Path file = directory.resolve(OWNER);
+        Optional<Flock> lock;
+        try {
+            lock = Flock.tryLock(file);
+        } catch (ErrnoException e) {
+            if (e.errno() == Errno.ENOENT) {
+                return Optional.empty();
+            }
+            throw e;
+        }
+        if (lock.isPresent() && !Files.exists(file)) {
+            // The last owner removed it while it was opened here.
+            lock.get().close();
+            return Optional.empty();
+        }
+        return lock.map(held -> new Staging(directory, held));
+    }
+
+    /** Removes a directory unless its owner lives. Absent is fine. */
+    static void remove(Path directory) throws IOException {
+        if (Files.exists(directory)) {
+            Optional<Staging> abandoned = patiently(() -> adopt(directory));
+            if (abandoned.isPresent()) {
+                abandoned.get().close();
+            }
+        }
+    }
+
+    private static Optional<Staging> patiently(ReflinkStore.Production<Optional<Staging>> attempt) throws IOException {
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        while (true) {
+            Optional<Staging> staging = attempt.get();
+            if (staging.isPresent() || System.nanoTime() >= deadline) {
+                return staging;
+            }
+            try {
+                Thread.sleep(POLL.toMillis());
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                return staging;
+            }
+        }
     }
 
     Path directory() {

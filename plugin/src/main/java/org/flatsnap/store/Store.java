@@ -165,7 +165,9 @@ public interface Store extends AutoCloseable {
     }
 
     /**
-     * Removes staging whose owner is gone and frees what was unpublished and not yet freed. Staging of an intent that stands stays.
+     * Removes staging whose owner is gone and frees what was unpublished and not yet freed. Staging of an intent that stands
+     * stays, and so does whatever living operations work on: this is called at start, when another host has died, and every few
+     * minutes.
      *
      * @param exists whether a VM is defined: new files cloned for one that is not are removed
      * @return false if something stays until {@code exists} can tell
