@@ -64,10 +64,35 @@ final class FinishRollback {
 
     /** Puts disks and NVRAM in place. The caller holds the VM's lock. */
     void swap(Intent intent) {
+        swapDisks(intent);
+        intent.firmware().map(firmware -> reachable(intent, firmware)).ifPresent(FinishRollback::swapFirmware);
+    }
+
+    /** All that a host can do where the VM is not defined. The caller holds the VM's lock. */
+    void swapDisks(Intent intent) {
         for (Intent.Swap swap : intent.swaps()) {
             stores.require(swap.store()).swap(intent, swap);
         }
-        intent.firmware().ifPresent(FinishRollback::swapFirmware);
+    }
+
+    /** NVRAM as a rule lies on a disk of the deciding host alone: another one makes the copy anew. */
+    private Intent.FileSwap reachable(Intent intent, Intent.FileSwap firmware) {
+        if (decidedHere(intent) || Files.exists(Path.of(firmware.staged()))) {
+            return firmware;
+        }
+        Snapshot target = stores.require(intent.primary())
+                .read(intent.vm(), intent.target())
+                .orElseThrow(() -> new Problem(
+                        Code.NOT_FOUND,
+                        "cannot put the NVRAM " + firmware.live() + " in place",
+                        "host " + intent.node() + " has the copy of it, and snapshot " + intent.target()
+                                + " was deleted meanwhile",
+                        "Start flatsnapd on host " + intent.node()));
+        return stageFirmware(intent.operation(), target).orElse(firmware);
+    }
+
+    private boolean decidedHere(Intent intent) {
+        return intent.node().equals(node);
     }
 
     /** Restores the definition, remembers the result, lifts the intent and starts the VM if it ran. No lock is held. */
@@ -90,6 +115,12 @@ final class FinishRollback {
         Operations.record(catalog, intent.operation(), result(intent, intent.start(), warnings), clock.instant());
         lift(intent);
         if (!intent.start()) {
+            return result(intent, false, warnings);
+        }
+        if (!decidedHere(intent)) {
+            // That host may be defining it too and start it when it is back: two guests on one disk destroy it.
+            warnings.add(
+                    "the VM is off: it ran on host " + intent.node() + ", and where it is to run now is yours to say");
             return result(intent, false, warnings);
         }
         progress.step("starting the VM again");

@@ -44,7 +44,8 @@ import org.flatsnap.store.VmLock;
  *   <li>{@link FinishRollback}: rename the staged disks over the live ones, restore the definition, lift the intent.
  * </ol>
  *
- * <p>No lock is held while the manager is told to do something.
+ * <p>No lock is held while the manager is told to do something, but for the one that keeps other hosts from finishing this
+ * rollback meanwhile.
  */
 final class RollBack {
     private final References references;
@@ -133,7 +134,15 @@ final class RollBack {
                 .toList();
     }
 
-    private RollbackResult to(Plan plan, Vm found, Progress progress) {
+    private RollbackResult to(Plan plan, Vm named, Progress progress) {
+        progress.step("waiting for other rollbacks of VM " + named);
+        try (VmLock right = stores.lockRollback(named.id(), plan.stores().get(0))) {
+            return withRight(plan, references.again(named), progress);
+        }
+    }
+
+    /** With the right to work on a rollback of the VM, by which other hosts know that this one is at it until all is done. */
+    private RollbackResult withRight(Plan plan, Vm found, Progress progress) {
         refuse(plan, found);
         boolean ran = found.state() != VmState.OFF;
         Intent intent;

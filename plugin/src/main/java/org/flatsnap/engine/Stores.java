@@ -11,6 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.flatsnap.model.Disk;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.Problem.Code;
@@ -129,6 +130,36 @@ public final class Stores implements AutoCloseable {
 
     /** Excludes all others from changing anything about a VM on these stores. */
     VmLock lock(VmId vm, Collection<StoreId> ids) {
+        return lock(vm, ids, patience);
+    }
+
+    /** The same without waiting; nothing if somebody is at work on it. */
+    Optional<VmLock> lockIfFree(VmId vm, Collection<StoreId> ids) {
+        return ifFree(() -> lock(vm, ids, Duration.ZERO));
+    }
+
+    /** Excludes all others from working on a rollback of the VM. */
+    VmLock lockRollback(VmId vm, StoreId primary) {
+        return require(primary).lockRollback(vm, patience);
+    }
+
+    /** The same without waiting; nothing if somebody is at work on it. */
+    Optional<VmLock> lockRollbackIfFree(VmId vm, StoreId primary) {
+        return ifFree(() -> require(primary).lockRollback(vm, Duration.ZERO));
+    }
+
+    private static Optional<VmLock> ifFree(Supplier<VmLock> lock) {
+        try {
+            return Optional.of(lock.get());
+        } catch (Problem e) {
+            if (e.code() == Code.BUSY) {
+                return Optional.empty();
+            }
+            throw e;
+        }
+    }
+
+    private VmLock lock(VmId vm, Collection<StoreId> ids, Duration patience) {
         Deque<VmLock> held = new ArrayDeque<>();
         try {
             // Always in the same order, so that two operations never wait for each other.

@@ -41,6 +41,14 @@ abstract class FiledStore implements Store {
     }
 
     @Override
+    public final VmLock lockRollback(VmId vm, Duration patience) {
+        return produce("cannot lock the rollback of VM " + vm, () -> {
+            requireMounted();
+            return FileLock.take(layout.rollbackLock(vm), vm, patience);
+        });
+    }
+
+    @Override
     public final Path savedFile(VmId vm, SnapshotId snapshot, String fileName) {
         return layout.snapshot(vm, snapshot).resolve(fileName);
     }

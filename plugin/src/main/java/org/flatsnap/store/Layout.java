@@ -68,6 +68,11 @@ final class Layout {
         return locks().resolve(vm.value());
     }
 
+    /** Of the rollback of a VM; an id has no dot. */
+    Path rollbackLock(VmId vm) {
+        return locks().resolve(vm.value() + ".rollback");
+    }
+
     Path vms() {
         return base.resolve("vms");
     }

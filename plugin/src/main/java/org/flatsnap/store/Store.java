@@ -52,6 +52,15 @@ public interface Store extends AutoCloseable {
      */
     VmLock lock(VmId vm, Duration patience);
 
+    /**
+     * Excludes everybody else, on this and on other nodes, from working on a rollback of the VM: held from before its intent
+     * is written until all is done, the manager's part included, which no {@link #lock} may cover. Nobody who waits for it
+     * holds a lock.
+     *
+     * @param patience as of {@link #lock}
+     */
+    VmLock lockRollback(VmId vm, Duration patience);
+
     /** Begins a snapshot; nothing is visible until it is published. */
     Capture capture(OperationId operation, VmId vm, SnapshotId id, List<DiskSource> disks);
 

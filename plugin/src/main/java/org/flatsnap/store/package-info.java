@@ -8,6 +8,7 @@
  * <pre>
  * .flatsnap/store.json                                   identity: uuid, layout version
  * .flatsnap/locks/&lt;vm id&gt;                                flock(2) file, never removed
+ * .flatsnap/locks/&lt;vm id&gt;.rollback                       another, held by whoever works on a rollback of the VM
  * .flatsnap/vms/&lt;vm id&gt;/&lt;snapshot id&gt;/snapshot.json      the truth about this snapshot, with its own checksum
  *                                     domain.xml         the VM's definition at that moment
  *                                     nvram.fd           its UEFI variables, if it has any
