@@ -5,6 +5,7 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
@@ -25,6 +26,7 @@ import org.flatsnap.model.Vm;
 import org.flatsnap.model.VmId;
 import org.flatsnap.model.VmName;
 import org.flatsnap.store.Content;
+import org.flatsnap.store.Store;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -39,6 +41,9 @@ public final class Engine implements AutoCloseable {
     private static final Duration HOUSEKEEPING = Duration.ofSeconds(10);
     private static final Duration FOREIGN = Duration.ofMinutes(1);
     private static final Duration EXPIRY = Duration.ofMinutes(10);
+    private static final Duration OTHERS = Duration.ofSeconds(1);
+    private static final Duration DOUBT = Duration.ofMinutes(10);
+    private static final Duration FAREWELL = Duration.ofSeconds(5);
 
     private final Stores stores;
     private final Manager manager;
@@ -55,8 +60,11 @@ public final class Engine implements AutoCloseable {
     private final ForeignSnapshots foreign;
     private final ExpireGuards expiring;
     private final Doctor doctor;
+    private final FollowOthers following;
     private final ScheduledExecutorService housekeeper =
             Executors.newSingleThreadScheduledExecutor(task -> new Thread(task, "flatsnap-housekeeping"));
+    private final ScheduledExecutorService follower =
+            Executors.newSingleThreadScheduledExecutor(task -> new Thread(task, "flatsnap-other-hosts"));
 
     /**
      * @param node this host's name
@@ -88,7 +96,9 @@ public final class Engine implements AutoCloseable {
                 references, stores, manager, guarding, finishing, changing, notes, settings.stopPatience());
         this.cloning = new CloneVm(references, stores, manager, finishing);
         this.measuring = new MeasureSpace(references, stores, catalog);
-        this.recovery = new Recovery(stores, manager, catalog, finishing, operations, guarding, notes);
+        Mirror mirror = new Mirror(catalog);
+        this.recovery = new Recovery(stores, manager, catalog, finishing, operations, guarding, notes, mirror);
+        this.following = new FollowOthers(stores, mirror, this::doubt);
         this.foreign = new ForeignSnapshots(references, stores, manager, catalog);
         this.expiring = new ExpireGuards(catalog, changing, clock);
         this.doctor = new Doctor(stores, manager, quiescer);
@@ -99,9 +109,12 @@ public final class Engine implements AutoCloseable {
         quiescer.recover();
         recovery.start();
         foreign.refresh();
-        every(HOUSEKEEPING, this::keepHouse);
-        every(FOREIGN, foreign::refresh);
-        every(EXPIRY, expiring::run);
+        every(HOUSEKEEPING, housekeeper, this::keepHouse);
+        every(FOREIGN, housekeeper, foreign::refresh);
+        every(EXPIRY, housekeeper, expiring::run);
+        every(DOUBT, housekeeper, recovery::doubtAll);
+        // By a thread of its own, because housekeeping waits for managers and frees large files.
+        every(OTHERS, follower, following::run);
     }
 
     /** What is done every few seconds; any thread may do it. */
@@ -109,19 +122,24 @@ public final class Engine implements AutoCloseable {
         recovery.again();
     }
 
-    private void every(Duration interval, Runnable task) {
-        housekeeper.scheduleWithFixedDelay(
-                () -> {
-                    try {
-                        task.run();
-                    } catch (RuntimeException e) {
-                        // An exception would end the schedule.
-                        LOG.error("housekeeping failed", e);
-                    }
-                },
-                interval.toMillis(),
-                interval.toMillis(),
-                TimeUnit.MILLISECONDS);
+    private void doubt(Store store) {
+        recovery.doubt(store);
+        housekeeper.execute(guarded(this::keepHouse));
+    }
+
+    private static void every(Duration interval, ScheduledExecutorService executor, Runnable task) {
+        executor.scheduleWithFixedDelay(guarded(task), interval.toMillis(), interval.toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    /** An exception would end a schedule. */
+    private static Runnable guarded(Runnable task) {
+        return () -> {
+            try {
+                task.run();
+            } catch (RuntimeException e) {
+                LOG.error("housekeeping failed", e);
+            }
+        };
     }
 
     /** Takes a snapshot. */
@@ -269,9 +287,22 @@ public final class Engine implements AutoCloseable {
         return stores.require(snapshot.home()).savedFile(snapshot.vm(), snapshot.id(), fileName);
     }
 
+    /** Lets it come to an end of what it does, or it would find the catalog closed. */
+    private static void end(ExecutorService executor) {
+        executor.shutdown();
+        try {
+            if (!executor.awaitTermination(FAREWELL.toMillis(), TimeUnit.MILLISECONDS)) {
+                LOG.warn("a store does not answer the question what other hosts did to it");
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
     /** Ends housekeeping; what is under way ends by itself. */
     @Override
     public void close() {
+        end(follower);
         housekeeper.shutdownNow();
         quiescer.close();
         stores.close();

@@ -2,12 +2,14 @@ package org.flatsnap.engine;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -47,7 +49,10 @@ final class Recovery {
     private final Operations operations;
     private final GuardSnapshot guarding;
     private final GuestNotes notes;
+    private final Mirror mirror;
+    private final Set<Store> due = ConcurrentHashMap.newKeySet();
     private final Set<Store> unclear = new HashSet<>();
+    private final Set<OperationId> left = new HashSet<>();
     private final Set<VmId> stopped = new HashSet<>();
 
     Recovery(
@@ -57,7 +62,8 @@ final class Recovery {
             FinishRollback finishing,
             Operations operations,
             GuardSnapshot guarding,
-            GuestNotes notes) {
+            GuestNotes notes,
+            Mirror mirror) {
         this.stores = stores;
         this.manager = manager;
         this.catalog = catalog;
@@ -65,12 +71,14 @@ final class Recovery {
         this.operations = operations;
         this.guarding = guarding;
         this.notes = notes;
+        this.mirror = mirror;
     }
 
     /** At start: everything. What cannot be done yet, with libvirt away for one, is tried again by {@link #again}. */
     synchronized void start() {
         unclear.addAll(stores.open());
         stopped.addAll(notes.open(Kind.STOP));
+        stores.open().forEach(Recovery::listen);
         if (catalog.needsRebuild()) {
             rebuild(step -> LOG.info("catalog: {}", step));
         } else {
@@ -79,14 +87,33 @@ final class Recovery {
         settle();
     }
 
-    /** From time to time: stores that have come back, rollbacks and leftovers that had to wait. */
+    /** From time to time: stores that have come back, rollbacks and leftovers that had to wait or that a dead host left. */
     synchronized void again() {
         for (Store store : stores.openMissing()) {
             LOG.info("the store {} can be used again", store.place());
-            unclear.add(store);
-            reconcile(store);
+            listen(store);
+            due.add(store);
         }
         settle();
+    }
+
+    /** Has a store looked at as a whole the next time. Does not wait. */
+    void doubt(Store store) {
+        due.add(store);
+    }
+
+    /** Has all stores looked at: the net below what is told of single changes. */
+    void doubtAll() {
+        due.addAll(stores.open());
+    }
+
+    /** What other hosts do from now on is told, so it is either seen by the look at the store that follows, or told. */
+    private static void listen(Store store) {
+        try {
+            store.changes();
+        } catch (Problem e) {
+            LOG.warn("what other hosts do to {} is not seen yet: {}", store.place(), e.getMessage());
+        }
     }
 
     private void settle() {
@@ -95,8 +122,10 @@ final class Recovery {
                 store.intents(problem -> LOG.error("{}", problem.getMessage()))
                         .forEach(intent -> finish(store, intent));
                 if (store.clearAbandoned(this::exists)) {
-                    unclear.add(store);
+                    // Who left this may have left more, and changes it did not tell of.
+                    due.add(store);
                 }
+                lookAgain(store);
                 if (unclear.contains(store) && store.recover(this::exists)) {
                     unclear.remove(store);
                 }
@@ -105,6 +134,14 @@ final class Recovery {
             }
         }
         stopped.removeIf(this::started);
+    }
+
+    private void lookAgain(Store store) {
+        // Removed first: what is doubted from here on is looked at another time.
+        if (due.remove(store)) {
+            unclear.add(store);
+            reconcile(store);
+        }
     }
 
     /** A VM that a killed daemon had stopped for a rollback: the rollback starts it if it was decided, else this does. */
@@ -144,29 +181,54 @@ final class Recovery {
                 LOG.warn("the rollback of VM {} waits for the store {}", intent.vm(), intent.primary());
                 return;
             }
-            Optional<Vm> vm = manager.find(intent.vm());
-            if (vm.isEmpty() && !intent.node().equals(finishing.node())) {
-                LOG.info("the rollback of VM {} is left to host {}, which has that VM", intent.vm(), intent.node());
-                return;
-            }
-            Intent decided;
-            try (VmLock lock = stores.lock(intent.vm(), intent.stores())) {
-                if (primary.get().intent(intent.vm()).filter(intent::equals).isEmpty()) {
-                    store.lift(intent);
-                    return;
+            Optional<VmLock> right = stores.lockRollbackIfFree(intent.vm(), intent.primary());
+            if (right.isPresent()) {
+                try (VmLock held = right.get()) {
+                    finishWithRight(store, primary.get(), intent);
                 }
-                vm.ifPresent(Recovery::refuseRunning);
-                FinishRollback.refuseInUse(name(intent, vm), intent);
-                decided = vm.isPresent() ? guardedAgain(vm.get(), intent) : intent;
-                finishing.swap(decided);
             }
-            RollbackResult result =
-                    finishing.conclude(decided, step -> LOG.info("rollback of VM {}: {}", intent.vm(), step));
-            LOG.info("finished the rollback of VM {} to {}", intent.vm(), intent.target());
-            result.warnings().forEach(warning -> LOG.warn("rollback of VM {}: {}", intent.vm(), warning));
         } catch (Problem e) {
             LOG.warn("the rollback of VM {} has to wait: {}", intent.vm(), e.getMessage());
         }
+    }
+
+    /** Whoever decided it is not at it any more, and no other host is. */
+    private void finishWithRight(Store store, Store primary, Intent intent) {
+        Optional<Vm> vm = manager.find(intent.vm());
+        boolean elsewhere = vm.isEmpty() && !intent.node().equals(finishing.node());
+        if (elsewhere && left.contains(intent.operation())) {
+            return;
+        }
+        Optional<VmLock> lock = stores.lockIfFree(intent.vm(), intent.stores());
+        if (lock.isEmpty()) {
+            return;
+        }
+        Intent decided;
+        try (VmLock held = lock.get()) {
+            if (primary.intent(intent.vm()).filter(intent::equals).isEmpty()) {
+                store.lift(intent);
+                return;
+            }
+            vm.ifPresent(Recovery::refuseRunning);
+            FinishRollback.refuseInUse(name(intent, vm), intent);
+            decided = vm.isPresent() ? guardedAgain(vm.get(), intent) : intent;
+            if (elsewhere) {
+                finishing.refuseChanged(intent);
+                finishing.swapDisks(intent);
+                left.add(intent.operation());
+                LOG.info(
+                        "put the disks of VM {} in place; the end of its rollback is left to the host that has that VM,"
+                                + " {} when it was decided",
+                        intent.vm(),
+                        intent.node());
+                return;
+            }
+            finishing.swap(decided);
+        }
+        RollbackResult result =
+                finishing.conclude(decided, step -> LOG.info("rollback of VM {}: {}", intent.vm(), step));
+        LOG.info("finished the rollback of VM {} to {}", intent.vm(), intent.target());
+        result.warnings().forEach(warning -> LOG.warn("rollback of VM {}: {}", intent.vm(), warning));
     }
 
     private static String name(Intent intent, Optional<Vm> vm) {
@@ -262,58 +324,78 @@ final class Recovery {
     }
 
     private void dropOrphan(Store store, Snapshot part) {
-        Optional<Store> home = stores.find(part.home());
+        Optional<Store> home = stores.find(part.home()).filter(other -> !other.equals(store));
         if (home.isEmpty()) {
             return;
         }
-        try (VmLock lock = stores.lock(part.vm(), List.of(store.id(), part.home()))) {
-            if (home.get().read(part.vm(), part.id()).isEmpty()) {
-                LOG.info("removing {} from {}: it was never complete", part.id(), store.place());
-                store.unpublish(part.vm(), part.id());
-                store.free(part.vm(), part.id());
+        try {
+            if (home.get().read(part.vm(), part.id()).isPresent()) {
+                return;
+            }
+            // Whoever holds it may be about to publish the rest.
+            Optional<VmLock> lock = stores.lockIfFree(part.vm(), List.of(store.id(), part.home()));
+            if (lock.isPresent()) {
+                try (VmLock held = lock.get()) {
+                    dropOrphanLocked(store, home.get(), part);
+                }
             }
         } catch (Problem e) {
             LOG.warn("{} stays on {} for now: {}", part.id(), store.place(), e.getMessage());
         }
     }
 
-    /** Makes the catalog agree with one store by ids alone, reading only what it does not know. */
+    private static void dropOrphanLocked(Store store, Store home, Snapshot part) {
+        if (home.read(part.vm(), part.id()).isEmpty()) {
+            LOG.info("removing {} from {}: it was never complete", part.id(), store.place());
+            store.unpublish(part.vm(), part.id());
+            store.free(part.vm(), part.id());
+        }
+    }
+
+    /**
+     * Makes the catalog agree with one store, at any time: by ids alone, reading only what it does not know; on a shared
+     * store also what it knows, because another host may have changed it.
+     */
     private void reconcile(Store store) {
         try {
+            boolean shared = store.shared();
             Map<SnapshotId, VmId> published = store.published();
-            List<SnapshotId> gone = new ArrayList<>();
+            Map<SnapshotId, VmId> doubtful = new HashMap<>(published);
             everySnapshot(snapshot -> {
-                if (snapshot.home().equals(store.id())
-                        && published.remove(snapshot.id()) == null
-                        && !snapshot.untouchable()) {
-                    gone.add(snapshot.id());
+                // What others took is looked for elsewhere.
+                if (snapshot.home().equals(store.id()) && !snapshot.untouchable()) {
+                    if (!published.containsKey(snapshot.id())) {
+                        doubtful.put(snapshot.id(), snapshot.vm());
+                    } else if (!shared) {
+                        doubtful.remove(snapshot.id());
+                    }
                 }
             });
-            gone.forEach(catalog::remove);
-            int came = 0;
-            for (Map.Entry<SnapshotId, VmId> entry : published.entrySet()) {
-                came += learn(store, entry.getValue(), entry.getKey()) ? 1 : 0;
+            int changed = 0;
+            for (Map.Entry<SnapshotId, VmId> entry : doubtful.entrySet()) {
+                changed += learn(store, entry.getValue(), entry.getKey()) ? 1 : 0;
             }
-            if (came > 0 || !gone.isEmpty()) {
-                LOG.info("catalog: {} snapshots of {} came, {} went", came, store.place(), gone.size());
+            if (changed > 0) {
+                LOG.info("catalog: {} snapshots of {} came, went or were changed", changed, store.place());
             }
         } catch (Problem e) {
+            due.add(store);
             LOG.warn("the catalog may not show all of {}: {}", store.place(), e.getMessage());
         }
     }
 
     private boolean learn(Store store, VmId vm, SnapshotId id) {
         try {
-            Optional<Snapshot> snapshot = store.read(vm, id);
-            if (snapshot.isEmpty()) {
-                return false;
+            if (mirror.follow(store, vm, id)) {
+                return true;
             }
-            if (!snapshot.get().home().equals(store.id())) {
-                dropOrphan(store, snapshot.get());
-                return false;
+            boolean atHome = catalog.find(id)
+                    .filter(snapshot -> snapshot.home().equals(store.id()))
+                    .isPresent();
+            if (!atHome) {
+                store.read(vm, id).ifPresent(part -> dropOrphan(store, part));
             }
-            catalog.put(snapshot.get());
-            return true;
+            return false;
         } catch (Problem e) {
             LOG.error("{}", e.getMessage());
             return false;

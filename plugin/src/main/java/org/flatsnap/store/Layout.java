@@ -31,9 +31,9 @@ final class Layout {
     private final String owner;
 
     /** Of a store whose files lie in this directory. */
-    Layout(Path base) throws IOException {
+    Layout(Path base, String node) throws IOException {
         this.base = base;
-        this.node = Host.name();
+        this.node = node;
         this.owner = node + "-" + Host.bootId() + "-";
     }
 
@@ -41,13 +41,13 @@ final class Layout {
         if (!Files.exists(base)) {
             Files.createDirectory(base, PosixFilePermissions.asFileAttribute(OWNER_ONLY));
         }
-        for (Path directory : List.of(locks(), vms(), staging(), intents())) {
+        for (Path directory : List.of(locks(), vms(), staging(), intents(), changes())) {
             Files.createDirectories(directory);
         }
         Durability.sync(base);
     }
 
-    /** This host's name. */
+    /** This host's name, by which the others know its work. */
     String node() {
         return node;
     }
@@ -124,6 +124,15 @@ final class Layout {
 
     Path intent(VmId vm) {
         return intents().resolve(vm.value() + ".json");
+    }
+
+    private Path changes() {
+        return base.resolve("changes");
+    }
+
+    /** What this host tells the others. */
+    Path changeLog() {
+        return changes().resolve(node);
     }
 
     /** What a directory holds; nothing if it is absent. */

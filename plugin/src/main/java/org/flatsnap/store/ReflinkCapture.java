@@ -79,6 +79,7 @@ final class ReflinkCapture implements Capture {
             Durability.sync(published.getParent().getParent());
             Files.move(directory, published, StandardCopyOption.ATOMIC_MOVE);
             Durability.sync(published.getParent());
+            store.tell(snapshot.vm(), snapshot.id());
         });
     }
 

@@ -22,6 +22,7 @@ import org.flatsnap.linux.Durability;
 import org.flatsnap.linux.FileIdentity;
 import org.flatsnap.linux.FileStatus;
 import org.flatsnap.linux.FileSystemStatus;
+import org.flatsnap.linux.Host;
 import org.flatsnap.linux.Reflink;
 import org.flatsnap.model.DiskImage;
 import org.flatsnap.model.DiskName;
@@ -45,11 +46,21 @@ public final class ReflinkStore extends FiledStore {
 
     private final Path root;
     private final Layout layout;
+    private final Optional<String> host;
+    private final ChangeLog log;
+    private final ChangeReader reader = new ChangeReader();
 
-    private ReflinkStore(Path root, Layout layout, StoreIdentity identity) {
+    private ReflinkStore(Path root, Layout layout, StoreIdentity identity, Optional<String> host) {
         super(layout, identity);
         this.root = root;
         this.layout = layout;
+        this.host = host;
+        this.log = new ChangeLog(layout.changeLog(), ChangeLog.LIMIT);
+    }
+
+    /** Opens the store at a directory under the kernel's name of this host. */
+    public static ReflinkStore open(Path directory, Optional<StoreId> known) {
+        return open(directory, known, Optional.empty());
     }
 
     /**
@@ -57,9 +68,10 @@ public final class ReflinkStore extends FiledStore {
      *
      * @param known the identity the store at this directory is known to have, so that what lies under a missing mount is not
      *     taken for it; empty the first time
+     * @param host as in {@link StorePlace.Directory}
      * @throws Problem if the directory is missing, cannot clone files, is of another layout version or another store
      */
-    public static ReflinkStore open(Path directory, Optional<StoreId> known) {
+    static ReflinkStore open(Path directory, Optional<StoreId> known, Optional<String> host) {
         String what = "cannot use the store " + directory;
         try {
             Path root = directory.toRealPath();
@@ -74,11 +86,11 @@ public final class ReflinkStore extends FiledStore {
                         "Name the dataset in place of the path: dataset = \""
                                 + Files.getFileStore(root).name() + "\"");
             }
-            Layout layout = new Layout(root.resolve(Layout.DIRECTORY));
+            Layout layout = new Layout(root.resolve(Layout.DIRECTORY), host.isPresent() ? host.get() : Host.name());
             if (!Files.exists(layout.identity()) && known.isEmpty()) {
                 probe(root);
             }
-            return new ReflinkStore(root, layout, StoreIdentity.readOrMake(what, layout, known));
+            return new ReflinkStore(root, layout, StoreIdentity.readOrMake(what, layout, known), host);
         } catch (NoSuchFileException e) {
             throw new Problem(
                     Code.UNAVAILABLE,
@@ -96,7 +108,7 @@ public final class ReflinkStore extends FiledStore {
 
     @Override
     public StorePlace place() {
-        return new StorePlace.Directory(root);
+        return new StorePlace.Directory(root, host);
     }
 
     @Override
@@ -202,6 +214,7 @@ public final class ReflinkStore extends FiledStore {
             try {
                 return Optional.of(CheckedFile.read(layout.metadata(vm, snapshot), Snapshot.class));
             } catch (NoSuchFileException e) {
+                requireMounted();
                 return Optional.empty();
             }
         });
@@ -212,6 +225,32 @@ public final class ReflinkStore extends FiledStore {
         attempt(
                 "cannot change snapshot " + snapshot.name(),
                 () -> CheckedFile.replace(layout.metadata(snapshot.vm(), snapshot.id()), snapshot));
+        tell(snapshot.vm(), snapshot.id());
+    }
+
+    /** Tells the other hosts that something became of a snapshot. */
+    void tell(VmId vm, SnapshotId snapshot) {
+        log.add(vm, snapshot);
+    }
+
+    @Override
+    public Changes changes() {
+        return produce("cannot read what other hosts did to the store", () -> {
+            if (log.announced()) {
+                return reader.read(log.others());
+            }
+            requireMounted();
+            boolean announced = log.announce();
+            Changes changes = reader.read(log.others());
+            // From the announcement on the others write down what they do, and it may have failed before.
+            return announced ? new Changes(true, changes.snapshots()) : changes;
+        });
+    }
+
+    @Override
+    public boolean shared() {
+        return produce(
+                "cannot tell who else uses the store", () -> !log.others().isEmpty());
     }
 
     @Override
@@ -225,6 +264,7 @@ public final class ReflinkStore extends FiledStore {
             }
             Durability.sync(layout.deleted(vm));
             Durability.sync(layout.vm(vm));
+            tell(vm, snapshot);
         });
     }
 

@@ -74,6 +74,19 @@ public interface Store extends AutoCloseable {
     /** The ids of every published snapshot and their VMs, without reading them. */
     Map<SnapshotId, VmId> published();
 
+    /**
+     * What other hosts have done here since this was last called; everything, the first time, when it also makes this host
+     * known to the others. Quick: to be called every second.
+     */
+    default Changes changes() {
+        return Changes.NONE;
+    }
+
+    /** Whether other hosts have ever used it. */
+    default boolean shared() {
+        return false;
+    }
+
     /** Reads one, if it is published here. */
     Optional<Snapshot> read(VmId vm, SnapshotId id);
 

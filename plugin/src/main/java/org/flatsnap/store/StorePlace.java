@@ -8,11 +8,20 @@ import org.flatsnap.model.StoreId;
 
 /** Where the configuration says a store is; {@link #toString()} is what people know it by. */
 public sealed interface StorePlace {
-    /** A directory on a file system that clones files. */
-    record Directory(Path path) implements StorePlace {
+    /**
+     * A directory on a file system that clones files.
+     *
+     * @param host what this host is called among those that share the store; empty for the kernel's name of it
+     */
+    record Directory(Path path, Optional<String> host) implements StorePlace {
+        /** Under the kernel's name of this host. */
+        public Directory(Path path) {
+            this(path, Optional.empty());
+        }
+
         @Override
         public Store open(Optional<StoreId> known) {
-            return ReflinkStore.open(path, known);
+            return ReflinkStore.open(path, known, host);
         }
 
         @Override

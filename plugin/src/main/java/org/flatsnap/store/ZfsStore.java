@@ -17,6 +17,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
+import org.flatsnap.linux.Host;
 import org.flatsnap.linux.zfs.DatasetName;
 import org.flatsnap.linux.zfs.Property;
 import org.flatsnap.linux.zfs.SnapshotName;
@@ -90,7 +91,7 @@ public final class ZfsStore extends FiledStore {
                 }
                 create(programs, names);
             }
-            Layout layout = new Layout(mounted(programs, names.own()));
+            Layout layout = new Layout(mounted(programs, names.own()), Host.name());
             StoreIdentity identity = StoreIdentity.readOrMake(what, layout, known);
             return new ZfsStore(core, programs, names, layout, identity);
         } catch (IOException e) {

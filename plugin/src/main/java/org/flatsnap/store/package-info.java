@@ -16,7 +16,11 @@
  * .flatsnap/vms/&lt;vm id&gt;/.deleted/&lt;snapshot id&gt;/          unpublished, being freed
  * .flatsnap/staging/&lt;node&gt;-&lt;boot id&gt;-&lt;operation id&gt;/     unpublished work; its owner holds a flock on "owner" in it
  * .flatsnap/intents/&lt;vm id&gt;.json                         a rollback under way: the VM must not start while it stands
+ * .flatsnap/changes/&lt;node&gt;                               what this host changed, a line each, for the others to follow
  * </pre>
+ *
+ * <p>Several hosts may use a reflink store on a cluster file system. Each knows what the others do by their
+ * {@link org.flatsnap.store.ChangeLog}s, and that one of them died by its locks, which the cluster frees.
  *
  * <p>{@link org.flatsnap.store.ZfsStore} does it on OpenZFS. A disk is a volume below the configured dataset, or a raw file that
  * lies alone in a file system below it. Its dataset {@code .flatsnap} is mounted at {@code /var/lib/flatsnap/zfs/<name>}, slashes
