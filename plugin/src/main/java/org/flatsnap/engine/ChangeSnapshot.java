@@ -40,9 +40,25 @@ final class ChangeSnapshot {
                         "it is held",
                         "Lift the hold first: flatsnap release " + vm + " " + present.name());
             }
+            refuseNeeded(present);
             progress.step("freeing snapshot " + present.name());
             remove(present);
             return present;
+        }
+    }
+
+    private void refuseNeeded(Snapshot snapshot) {
+        for (StoreId store : snapshot.stores()) {
+            if (stores.require(store)
+                    .intent(snapshot.vm())
+                    .filter(intent -> intent.needs(snapshot.id()))
+                    .isPresent()) {
+                throw new Problem(
+                        Code.BUSY,
+                        "cannot delete snapshot " + snapshot.name(),
+                        "a rollback that is not finished needs it",
+                        "Try again when it is; 'flatsnap doctor' tells what it waits for");
+            }
         }
     }
 

@@ -129,15 +129,33 @@ final class ForeignSnapshots {
                 disks.put(LivePath.of(disk.source()), disk.name());
             }
         }
-        images.stream()
+        Map<String, List<ForeignImage>> byName = images.stream()
                 .filter(image -> disks.containsKey(image.source()))
-                .collect(groupingBy(ForeignImage::name, LinkedHashMap::new, toList()))
-                .values()
-                .forEach(parts -> {
-                    Snapshot snapshot = snapshot(vm, store, parts, disks);
-                    present.add(snapshot.id());
-                    catalog.put(snapshot);
-                });
+                .collect(groupingBy(ForeignImage::name, LinkedHashMap::new, toList()));
+        for (List<ForeignImage> sameName : byName.values()) {
+            for (List<ForeignImage> parts : eachDiskOnce(sameName)) {
+                Snapshot snapshot = snapshot(vm, store, parts, disks);
+                present.add(snapshot.id());
+                catalog.put(snapshot);
+            }
+        }
+    }
+
+    /** A name that was used again, after a rollback had set the disk aside, is another snapshot. */
+    private static List<List<ForeignImage>> eachDiskOnce(List<ForeignImage> images) {
+        List<List<ForeignImage>> groups = new ArrayList<>();
+        for (ForeignImage image : images) {
+            Optional<List<ForeignImage>> open = groups.stream()
+                    .filter(group ->
+                            group.stream().noneMatch(other -> other.source().equals(image.source())))
+                    .findFirst();
+            if (open.isPresent()) {
+                open.get().add(image);
+            } else {
+                groups.add(new ArrayList<>(List.of(image)));
+            }
+        }
+        return groups;
     }
 
     private Snapshot snapshot(Vm vm, Store store, List<ForeignImage> parts, Map<Path, DiskName> disks) {

@@ -29,6 +29,7 @@ import org.flatsnap.model.StoreId;
 import org.flatsnap.model.Vm;
 import org.flatsnap.model.VmId;
 import org.flatsnap.model.VmState;
+import org.flatsnap.store.DiskStamp;
 import org.flatsnap.store.Intent;
 import org.flatsnap.store.Store;
 import org.flatsnap.store.VmLock;
@@ -205,16 +206,19 @@ final class Recovery {
         }
         Intent decided;
         try (VmLock held = lock.get()) {
-            if (primary.intent(intent.vm()).filter(intent::equals).isEmpty()) {
+            // A kill while it was written may have left copies that differ; the primary's counts.
+            Optional<Intent> standing =
+                    primary.intent(intent.vm()).filter(copy -> copy.operation().equals(intent.operation()));
+            if (standing.isEmpty()) {
                 store.lift(intent);
                 return;
             }
             vm.ifPresent(Recovery::refuseRunning);
             FinishRollback.refuseInUse(name(intent, vm), intent);
-            decided = vm.isPresent() ? guardedAgain(vm.get(), intent) : intent;
+            decided = vm.isPresent() ? guardedAgain(vm.get(), standing.get()) : standing.get();
             if (elsewhere) {
-                finishing.refuseChanged(intent);
-                finishing.swapDisks(intent);
+                finishing.refuseChanged(decided);
+                finishing.swapDisks(decided);
                 left.add(intent.operation());
                 LOG.info(
                         "put the disks of VM {} in place; the end of its rollback is left to the host that has that VM,"
@@ -257,11 +261,8 @@ final class Recovery {
                 .map(swap -> new Replaced(swap.disk(), swap.store(), Path.of(swap.live())))
                 .toList();
         // Stamped before it is kept, so that a write in between is seen by the swap.
-        List<Intent.Swap> stamped = intent.swaps().stream()
-                .map(swap -> changed.contains(swap)
-                        ? swap.guardedAs(stores.require(swap.store()).stamp(Path.of(swap.live())))
-                        : swap)
-                .toList();
+        Map<Intent.Swap, Optional<DiskStamp>> stamps = new HashMap<>();
+        changed.forEach(swap -> stamps.put(swap, stores.require(swap.store()).stamp(Path.of(swap.live()))));
         // An operation of its own: the rollback's staging holds what is to be swapped in.
         Intent guarded = guarding.take(
                         OperationId.random(),
@@ -270,7 +271,7 @@ final class Recovery {
                         "end of an interrupted rollback",
                         true,
                         step -> LOG.info("rollback of VM {}: {}", vm, step))
-                .map(guard -> intent.with(guard.id(), stamped))
+                .map(guard -> intent.guardedAgain(guard.id(), stamps))
                 .orElse(intent);
         finishing.write(guarded);
         return guarded;

@@ -57,6 +57,7 @@ public final class Stores implements AutoCloseable {
         for (StorePlace place : configured) {
             if (!open.containsKey(place)) {
                 try {
+                    refuseNested(place);
                     Store store = place.open(known.at(place));
                     refuseTwin(place, store);
                     known.remember(place, store.id());
@@ -82,6 +83,19 @@ public final class Stores implements AutoCloseable {
                         "it has the identity of " + other.place()
                                 + ": one is a copy of the other, or both are the same",
                         "Name each store once in /etc/flatsnap/flatsnap.toml");
+            }
+        }
+    }
+
+    private void refuseNested(StorePlace place) {
+        for (StorePlace other : open.keySet()) {
+            if (place.nests(other) || other.nests(place)) {
+                throw new Problem(
+                        Code.UNSUPPORTED,
+                        "cannot use the store " + place,
+                        "it and the store " + other
+                                + " lie within each other, so each would take the other's work for its own",
+                        "Name only the upper one in /etc/flatsnap/flatsnap.toml");
             }
         }
     }

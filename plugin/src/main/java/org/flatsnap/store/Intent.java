@@ -4,6 +4,7 @@ import static java.util.Objects.requireNonNull;
 import static java.util.Objects.requireNonNullElse;
 
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.flatsnap.model.DiskName;
@@ -44,10 +45,31 @@ public record Intent(
      * @param staged relative to the store's root, or the name of a dataset
      * @param identity of the staged disk as in {@link DiskStamp}, by which it is known again in the live one's place
      * @param live absolute
+     * @param dataset the live disk's, on ZFS: between two steps its path leads nowhere
      * @param guarded what the live disk was like when the guard was taken; empty if there was none
+     * @param guard the snapshot that holds it, if that is not the intent's
      */
     public record Swap(
-            DiskName disk, StoreId store, String staged, long identity, String live, Optional<DiskStamp> guarded) {
+            DiskName disk,
+            StoreId store,
+            String staged,
+            long identity,
+            String live,
+            Optional<String> dataset,
+            Optional<DiskStamp> guarded,
+            Optional<SnapshotId> guard) {
+        /** A disk that the intent's guard holds. */
+        public Swap(
+                DiskName disk,
+                StoreId store,
+                String staged,
+                long identity,
+                String live,
+                Optional<String> dataset,
+                Optional<DiskStamp> guarded) {
+            this(disk, store, staged, identity, live, dataset, guarded, Optional.empty());
+        }
+
         /** Checks that nothing is missing. */
         public Swap {
             requireNonNull(disk, "disk");
@@ -55,7 +77,9 @@ public record Intent(
             requireNonNull(staged, "staged");
             requireNonNull(live, "live");
             // JSON leaves out what is empty.
+            dataset = requireNonNullElse(dataset, Optional.empty());
             guarded = requireNonNullElse(guarded, Optional.empty());
+            guard = requireNonNullElse(guard, Optional.empty());
         }
 
         /** What a disk that was written to after its guard was taken is refused with. */
@@ -67,9 +91,9 @@ public record Intent(
                     "Find out who writes to it while the VM is off, and try again");
         }
 
-        /** The same with another stamp of what the guard holds. */
-        public Swap guardedAs(Optional<DiskStamp> stamp) {
-            return new Swap(disk, store, staged, identity, live, stamp);
+        /** The same, held by another guard. */
+        Swap guardedAs(Optional<DiskStamp> stamp, SnapshotId otherGuard) {
+            return new Swap(disk, store, staged, identity, live, dataset, stamp, Optional.of(otherGuard));
         }
     }
 
@@ -99,10 +123,35 @@ public record Intent(
         definition = requireNonNullElse(definition, Optional.empty());
     }
 
-    /** The same with another guard and other stamps of what it holds. */
-    public Intent with(SnapshotId otherGuard, List<Swap> otherSwaps) {
-        return new Intent(
-                operation, node, vm, target, Optional.of(otherGuard), otherSwaps, firmware, definition, start);
+    /** The same after some disks were kept in another guard, which is the one to go back to. */
+    public Intent guardedAgain(SnapshotId otherGuard, Map<Swap, Optional<DiskStamp>> again) {
+        List<Swap> others = swaps.stream()
+                .map(swap -> again.containsKey(swap)
+                        ? swap.guardedAs(again.get(swap), otherGuard)
+                        : new Swap(
+                                swap.disk(),
+                                swap.store(),
+                                swap.staged(),
+                                swap.identity(),
+                                swap.live(),
+                                swap.dataset(),
+                                swap.guarded(),
+                                swap.guard().or(() -> guard)))
+                .toList();
+        return new Intent(operation, node, vm, target, Optional.of(otherGuard), others, firmware, definition, start);
+    }
+
+    /** The snapshot that holds a disk as it was. */
+    Optional<SnapshotId> guardOf(Swap swap) {
+        return swap.guard().or(() -> guard);
+    }
+
+    /** Whether the rollback cannot be finished without a snapshot. */
+    public boolean needs(SnapshotId snapshot) {
+        return target.equals(snapshot)
+                || guard.filter(snapshot::equals).isPresent()
+                || swaps.stream()
+                        .anyMatch(swap -> swap.guard().filter(snapshot::equals).isPresent());
     }
 
     /** The store whose copy decides whether the rollback is to be finished or never began. */

@@ -337,6 +337,7 @@ public final class ReflinkStore extends FiledStore {
                             root.relativize(staged).toString(),
                             FileStatus.of(staged).inode(),
                             live.toString(),
+                            Optional.empty(),
                             Optional.ofNullable(guarded.get(image.disk()))));
                 }
                 Durability.sync(staging.directory());

@@ -38,9 +38,19 @@ public sealed interface StorePlace {
         }
 
         @Override
+        public boolean nests(StorePlace other) {
+            return other instanceof Dataset inner && ZfsNames.below(inner.name(), name);
+        }
+
+        @Override
         public String toString() {
             return name.toString();
         }
+    }
+
+    /** Whether a store there would count another one's things as its own. */
+    default boolean nests(StorePlace other) {
+        return false;
     }
 
     /**

@@ -38,31 +38,52 @@ final class ZfsAsides {
 
     /** Removes each dataset aside of which nobody wants more than what was before the snapshot rolled back to. */
     void settle(ZfsInventory inventory) throws IOException {
-        boolean changed = true;
-        ZfsInventory present = inventory;
-        while (changed) {
-            changed = false;
-            for (DatasetName aside : present.datasets()) {
-                if (ZfsNames.below(aside, store.names().aside()) && settle(present, aside)) {
-                    changed = true;
-                    present = store.inventory();
-                    break;
-                }
+        List<Intent> standing = store.intents(problem -> LOG.warn("{}", problem.getMessage()));
+        for (DatasetName aside : inventory.datasets()) {
+            boolean needed = standing.stream().anyMatch(intent -> ZfsNames.by(intent.operation(), aside));
+            if (isAside(inventory, aside) && !needed && unwanted(inventory, aside)) {
+                // Only what is still so when nothing moves any more.
+                store.renaming(() -> settle(aside));
             }
         }
     }
 
+    /** Directly below, so not what somebody has put below a disk; and put there by a rollback. */
+    private boolean isAside(ZfsInventory inventory, DatasetName dataset) {
+        return dataset.parent().filter(store.names().aside()::equals).isPresent()
+                && inventory
+                        .dataset(dataset)
+                        .flatMap(record -> ZfsInventory.own(record, ZfsNames.LIVE))
+                        .isPresent();
+    }
+
+    private static boolean unwanted(ZfsInventory inventory, DatasetName aside) {
+        List<ZfsInventory.Image> images = inventory.images(aside);
+        return images.subList(keptBelow(inventory, aside), images.size()).stream()
+                .noneMatch(inventory::wanted);
+    }
+
+    private void settle(DatasetName aside) throws IOException {
+        ZfsInventory inventory = store.inventory();
+        while (inventory.dataset(aside).isPresent() && unwanted(inventory, aside) && settle(inventory, aside)) {
+            inventory = store.inventory();
+        }
+    }
+
+    /** @return whether it came one step further */
     private boolean settle(ZfsInventory inventory, DatasetName aside) throws IOException {
         List<ZfsInventory.Image> images = inventory.images(aside);
         int kept = keptBelow(inventory, aside);
-        if (images.subList(kept, images.size()).stream().anyMatch(inventory::wanted)) {
-            return false;
-        }
         if (kept > 0) {
             Optional<DatasetName> heir =
                     heir(inventory, aside, images.get(kept - 1).name());
             boolean anyWanted = images.subList(0, kept).stream().anyMatch(inventory::wanted);
-            if (heir.isEmpty() || anyWanted && !isLive(inventory, aside, heir.get())) {
+            if (heir.isEmpty()) {
+                // Somebody reads it.
+                store.waiting();
+                return false;
+            }
+            if (anyWanted && !isLive(inventory, aside, heir.get())) {
                 return false;
             }
             return attempt("hand " + aside + " over to " + heir.get(), () -> store.core()

@@ -125,8 +125,12 @@ final class ZfsCapture implements Capture {
             Durability.sync(layout.vm(vm));
             Map<String, String> properties = new HashMap<>(ZfsRecord.of(snapshot));
             properties.put(ZfsNames.STATE, ZfsNames.PUBLISHED);
-            store.programs().setProperties(names().get(0), properties);
+            List<SnapshotName> images = names();
+            store.programs().setProperties(images.get(0), properties);
             taken = false;
+            for (SnapshotName part : images.subList(1, images.size())) {
+                store.programs().setProperties(part, Map.of(ZfsNames.STATE, ZfsNames.PART));
+            }
         });
     }
 

@@ -33,7 +33,7 @@ final class ZfsForeign {
             if (inventory.images(dataset).stream().anyMatch(inventory::foreign)) {
                 Optional<Path> disk = live(inventory, dataset);
                 for (ZfsInventory.Image image : inventory.images(dataset)) {
-                    if (disk.isPresent() && inventory.foreign(image)) {
+                    if (disk.isPresent() && inventory.foreign(image) && !inventory.empty(image)) {
                         images.add(image(inventory, image, disk.get()));
                     }
                 }

@@ -38,6 +38,7 @@ final class ZfsInventory {
             ZfsNames.VM,
             ZfsNames.READER,
             ZfsNames.LIVE,
+            ZfsNames.LAST,
             ZfsNames.CLONE);
 
     /** A snapshot of one disk. */
@@ -184,12 +185,25 @@ final class ZfsInventory {
         return image.state().isEmpty() && image.id().filter(homes::containsKey).isEmpty();
     }
 
+    /**
+     * An image that somebody's recursive snapshot made of what stood aside already: nobody writes there, so it holds nothing
+     * that the one before does not.
+     */
+    boolean empty(Image image) {
+        return dataset(image.name().dataset())
+                .flatMap(record -> own(record, ZfsNames.LAST))
+                .filter(last -> image.number("createtxg") > Long.parseLong(last))
+                .isPresent();
+    }
+
     /** Whether somebody may want an image: it is foreign, or belongs to a published snapshot. */
     boolean wanted(Image image) {
-        return foreign(image)
-                || image.id()
-                        .map(homes::get)
-                        .map(home -> home.in(ZfsNames.PUBLISHED))
-                        .orElse(!image.in(ZfsNames.DELETED));
+        if (foreign(image)) {
+            return !empty(image);
+        }
+        return image.id()
+                .map(homes::get)
+                .map(home -> home.in(ZfsNames.PUBLISHED))
+                .orElse(!image.in(ZfsNames.DELETED));
     }
 }

@@ -3,6 +3,7 @@ package org.flatsnap.store;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -35,19 +36,31 @@ final class ZfsLeftovers {
     /** @return false if something stays until {@code exists} can tell */
     boolean clear() throws IOException {
         ZfsInventory inventory = store.inventory();
-        boolean clear = true;
+        boolean[] clear = {true};
         for (String owner : owners(inventory)) {
-            clear &= clearOwner(owner);
+            each("what " + owner + " left", () -> clear[0] &= clearOwner(owner));
         }
         for (ZfsInventory.Image home : inventory.homes().values()) {
             if (home.in(ZfsNames.DELETED) && home.vm().isPresent() && !home.going()) {
-                store.free(home.vm().get(), home.id().orElseThrow());
+                each(
+                        home.name().toString(),
+                        () -> store.free(home.vm().get(), home.id().orElseThrow()));
             }
         }
-        clearReaders(inventory);
-        clearFiles();
-        new ZfsAsides(store).settle(store.inventory());
-        return clear;
+        each("what was read", () -> clearReaders(inventory));
+        each("files of freed snapshots", this::clearFiles);
+        each("what stands aside", () -> new ZfsAsides(store).settle(store.inventory()));
+        return clear[0];
+    }
+
+    /** One thing that cannot be cleared does not keep the others. */
+    private void each(String what, FiledStore.Work work) {
+        try {
+            work.run();
+        } catch (Problem | IOException e) {
+            LOG.warn("{} stays for now: {}", what, e.getMessage());
+            store.waiting();
+        }
     }
 
     private void clearReaders(ZfsInventory inventory) throws IOException {
@@ -80,7 +93,17 @@ final class ZfsLeftovers {
         ZfsInventory inventory = store.inventory();
         for (Map.Entry<SnapshotId, Path> files : saved.entrySet()) {
             if (inventory.images(files.getKey()).isEmpty()) {
-                Staging.deleteTree(files.getValue());
+                clearFiles(files.getKey(), files.getValue());
+            }
+        }
+    }
+
+    private void clearFiles(SnapshotId snapshot, Path files) throws IOException {
+        VmId vm = new VmId(files.getParent().getFileName().toString());
+        try (VmLock lock = store.lock(vm, Duration.ZERO)) {
+            // Somebody else may have renamed a dataset while the others were listed.
+            if (store.inventory().images(snapshot).isEmpty()) {
+                Staging.deleteTree(files);
             }
         }
     }
@@ -118,10 +141,9 @@ final class ZfsLeftovers {
 
     private boolean clearOwner(String owner) throws IOException {
         Path directory = store.layout().staging().resolve(owner);
-        if (!Files.exists(directory)) {
-            return clearWorks(owner);
-        }
-        Optional<Staging> abandoned = Staging.adopt(directory);
+        // Made where it is gone, so that nobody begins this operation anew meanwhile.
+        Optional<Staging> abandoned =
+                Files.exists(directory) ? Staging.adopt(directory) : Optional.of(Staging.create(directory));
         if (abandoned.isEmpty()) {
             // It lives and will clear its own.
             return true;

@@ -4,6 +4,7 @@ import java.util.Optional;
 import org.flatsnap.linux.zfs.DatasetName;
 import org.flatsnap.linux.zfs.SnapshotName;
 import org.flatsnap.linux.zfs.ZfsName;
+import org.flatsnap.model.DiskName;
 import org.flatsnap.model.OperationId;
 import org.flatsnap.model.SnapshotId;
 
@@ -17,13 +18,17 @@ import org.flatsnap.model.SnapshotId;
  * @param readers clones of snapshots that are being read
  */
 record ZfsNames(DatasetName root, DatasetName own, DatasetName staged, DatasetName aside, DatasetName readers) {
-    /** What a snapshot is: {@link #STAGED}, {@link #PUBLISHED} or {@link #DELETED}. */
+    /** What a snapshot is: {@link #STAGED}, {@link #PUBLISHED}, {@link #PART} or {@link #DELETED}. */
     static final String STATE = "org.flatsnap:state";
 
-    /** The snapshot of the first disk is published for all; the others stay staged. */
+    /** Unpublished work of its {@link #OWNER}. */
     static final String STAGED = "staged";
 
     static final String PUBLISHED = "published";
+
+    /** An image that belongs to a published record elsewhere in the store. */
+    static final String PART = "part";
+
     static final String DELETED = "deleted";
 
     /** The staging directory whose owner made it. */
@@ -37,6 +42,9 @@ record ZfsNames(DatasetName root, DatasetName own, DatasetName staged, DatasetNa
 
     /** On what stands aside: the name it had. */
     static final String LIVE = "org.flatsnap:live";
+
+    /** On what stands aside: the transaction group of the last snapshot it had by then; what is younger holds nothing new. */
+    static final String LAST = "org.flatsnap:last";
 
     /** On what stands aside or will be live: properties it shall have there. */
     static final String FINISH = "org.flatsnap:finish";
@@ -81,15 +89,16 @@ record ZfsNames(DatasetName root, DatasetName own, DatasetName staged, DatasetNa
         return name.toString().startsWith(above + "/");
     }
 
-    DatasetName staged(OperationId operation, DatasetName disk) {
-        return staged.child(operation + "." + last(disk));
+    DatasetName staged(OperationId operation, DiskName disk) {
+        return staged.child(operation + "." + disk);
     }
 
-    DatasetName aside(OperationId operation, DatasetName disk) {
-        return aside.child(operation + "." + last(disk));
+    DatasetName aside(OperationId operation, DiskName disk) {
+        return aside.child(operation + "." + disk);
     }
 
-    private static String last(DatasetName name) {
-        return name.toString().substring(name.toString().lastIndexOf('/') + 1);
+    /** Whether an operation put it there. */
+    static boolean by(OperationId operation, DatasetName dataset) {
+        return dataset.toString().contains("/" + operation + ".");
     }
 }

@@ -32,6 +32,7 @@ final class ZfsReaders implements AutoCloseable {
     private static final Path PROCESSES = Path.of("/run/flatsnap/readers");
 
     private static final Duration UDEV = Duration.ofSeconds(30);
+    private static final Duration PATIENCE = Duration.ofSeconds(1);
     private static final String UNSET = "-";
 
     private final ZfsStore store;
@@ -58,7 +59,6 @@ final class ZfsReaders implements AutoCloseable {
     }
 
     synchronized Content.Reader open(SnapshotName image, String guid) throws IOException {
-        sweep();
         Source source = open.get(guid);
         if (source == null) {
             source = make(image);
@@ -151,7 +151,7 @@ final class ZfsReaders implements AutoCloseable {
                 if (source.name instanceof SnapshotName image) {
                     hideUnlessRead(image.dataset());
                 } else {
-                    store.destroy((DatasetName) source.name);
+                    store.destroy((DatasetName) source.name, PATIENCE);
                 }
                 idle.remove(source);
             } catch (ZfsException e) {

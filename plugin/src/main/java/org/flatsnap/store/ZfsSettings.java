@@ -38,12 +38,14 @@ record ZfsSettings(Map<String, String> carried, Map<String, String> finishing) {
     static ZfsSettings of(ZfsPrograms programs, DatasetName dataset) throws IOException {
         Map<String, String> carried = new LinkedHashMap<>();
         Map<String, String> finishing = new LinkedHashMap<>();
-        for (Map.Entry<String, Property> property : programs.properties(dataset).entrySet()) {
+        Map<String, Property> properties = programs.properties(dataset);
+        for (Map.Entry<String, Property> property : properties.entrySet()) {
             String name = property.getKey();
             Source source = property.getValue().source();
             if (source != Source.LOCAL && source != Source.RECEIVED
                     || SETTLED.contains(name)
-                    || name.startsWith(ZfsNames.PROPERTIES)) {
+                    || name.startsWith(ZfsNames.PROPERTIES)
+                    || name.equals("snapdev") && properties.containsKey(ZfsNames.READER)) {
                 continue;
             }
             (FINISHING.contains(name) ? finishing : carried)

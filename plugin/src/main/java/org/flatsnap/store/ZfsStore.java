@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -14,11 +15,14 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.ReadWriteLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.flatsnap.linux.Host;
 import org.flatsnap.linux.zfs.DatasetName;
+import org.flatsnap.linux.zfs.DatasetType;
 import org.flatsnap.linux.zfs.Property;
 import org.flatsnap.linux.zfs.SnapshotName;
 import org.flatsnap.linux.zfs.ZfsCore;
@@ -63,6 +67,8 @@ public final class ZfsStore extends FiledStore {
 
     private final AtomicBoolean waiting = new AtomicBoolean();
 
+    private final ReadWriteLock renames = new ReentrantReadWriteLock();
+
     private record Located(SnapshotName name, long referenced) {}
 
     private ZfsStore(ZfsCore core, ZfsPrograms programs, ZfsNames names, Layout layout, StoreIdentity identity) {
@@ -85,12 +91,10 @@ public final class ZfsStore extends FiledStore {
             ZfsPrograms programs = new ZfsPrograms(PROGRAM_LIMIT);
             ZfsNames names = ZfsNames.below(root);
             requireFileSystem(what, core, programs, root);
-            if (!core.exists(names.own())) {
-                if (known.isPresent()) {
-                    throw StoreIdentity.notTheStore(what, known.get());
-                }
-                create(programs, names);
+            if (!core.exists(names.own()) && known.isPresent()) {
+                throw StoreIdentity.notTheStore(what, known.get());
             }
+            create(core, programs, names);
             Layout layout = new Layout(mounted(programs, names.own()), Host.name());
             StoreIdentity identity = StoreIdentity.readOrMake(what, layout, known);
             return new ZfsStore(core, programs, names, layout, identity);
@@ -114,22 +118,35 @@ public final class ZfsStore extends FiledStore {
         }
     }
 
-    private static void create(ZfsPrograms programs, ZfsNames names) throws IOException {
+    /** Makes what is missing: the first time everything, later what an interrupted first time did not. */
+    private static void create(ZfsCore core, ZfsPrograms programs, ZfsNames names) throws IOException {
         // A plus sign is in no name of ZFS, so no two stores have one place.
         Path mountPoint = MOUNTS.resolve(names.root().toString().replace('/', '+'));
-        Map<String, String> own = new LinkedHashMap<>();
-        own.put("mountpoint", mountPoint.toString());
-        own.put("canmount", "on");
-        own.put("compression", "on");
-        own.put("atime", "off");
-        own.put("snapdev", "hidden");
-        // Asks zfs-auto-snapshot to leave it alone.
-        own.put("com.sun:auto-snapshot", "false");
-        // INVARIANT: made first, so that the one whose existence says that the store is whole comes last.
-        programs.createFileSystem(names.own(), own);
-        programs.createFileSystem(names.staged(), Map.of("canmount", "off"));
-        programs.createFileSystem(names.aside(), Map.of("canmount", "off"));
-        programs.createFileSystem(names.readers(), Map.of("canmount", "off", "readonly", "on", "volmode", "dev"));
+        Map<DatasetName, Map<String, String>> wanted = new LinkedHashMap<>();
+        wanted.put(
+                names.own(),
+                Map.of(
+                        "mountpoint",
+                        mountPoint.toString(),
+                        "canmount",
+                        "on",
+                        "compression",
+                        "on",
+                        "atime",
+                        "off",
+                        "snapdev",
+                        "hidden",
+                        // Asks zfs-auto-snapshot to leave it alone.
+                        "com.sun:auto-snapshot",
+                        "false"));
+        wanted.put(names.staged(), Map.of("canmount", "off"));
+        wanted.put(names.aside(), Map.of("canmount", "off"));
+        wanted.put(names.readers(), Map.of("canmount", "off", "readonly", "on", "volmode", "dev"));
+        for (Map.Entry<DatasetName, Map<String, String>> dataset : wanted.entrySet()) {
+            if (!core.exists(dataset.getKey())) {
+                programs.createFileSystem(dataset.getKey(), dataset.getValue());
+            }
+        }
     }
 
     ZfsCore core() {
@@ -162,12 +179,29 @@ public final class ZfsStore extends FiledStore {
 
     ZfsInventory inventory() throws IOException {
         requireMounted();
-        ZfsInventory inventory = ZfsInventory.load(programs, names.root());
+        ZfsInventory inventory;
+        // A listing is not of one moment: what is renamed meanwhile could be missing from it with all its snapshots.
+        renames.readLock().lock();
+        try {
+            inventory = ZfsInventory.load(programs, names.root());
+        } finally {
+            renames.readLock().unlock();
+        }
         for (ZfsInventory.Image image : inventory.images()) {
             located(image.guid(), image.name(), image.number("referenced"));
         }
         inventory.homes().forEach((id, image) -> homes.put(id, image.name()));
         return inventory;
+    }
+
+    /** Does what moves snapshots from one name to another, while nobody lists them. */
+    void renaming(Work work) throws IOException {
+        renames.writeLock().lock();
+        try {
+            work.run();
+        } finally {
+            renames.writeLock().unlock();
+        }
     }
 
     void located(String guid, SnapshotName name, long referenced) {
@@ -194,19 +228,21 @@ public final class ZfsStore extends FiledStore {
 
     /** Where an image is now; snapshots move when datasets are renamed or promoted. */
     SnapshotName locate(DiskImage image) throws IOException {
-        String guid = image.guid().orElseThrow(() -> new NoSuchFileException("an image without a guid"));
+        return lookUp(image)
+                .orElseThrow(() -> new NoSuchFileException(
+                        "the ZFS snapshot with guid " + image.guid().orElse("-") + " of disk " + image.disk()));
+    }
+
+    private Optional<SnapshotName> lookUp(DiskImage image) throws IOException {
+        String guid = image.guid().orElse("");
         Located hint = located.get(guid);
         if (hint != null
                 && find(hint.name(), "guid")
                         .filter(found -> found.get("guid").value().equals(guid))
                         .isPresent()) {
-            return hint.name();
+            return Optional.of(hint.name());
         }
-        return inventory()
-                .image(guid)
-                .map(ZfsInventory.Image::name)
-                .orElseThrow(() ->
-                        new NoSuchFileException("the ZFS snapshot with guid " + guid + " of disk " + image.disk()));
+        return inventory().image(guid).map(ZfsInventory.Image::name);
     }
 
     /** Where a file system is mounted; mounts it if it is not. */
@@ -222,9 +258,13 @@ public final class ZfsStore extends FiledStore {
         return Path.of(found.get("mountpoint").value());
     }
 
-    /** Destroys a dataset without snapshots; udev may have it open for a moment. Absent is fine. */
+    /** Destroys a dataset of flatsnap's own; udev may have it open for a moment. Absent is fine. */
     void destroy(DatasetName dataset) throws IOException {
-        long deadline = System.nanoTime() + BUSY_LIMIT.toNanos();
+        destroy(dataset, BUSY_LIMIT);
+    }
+
+    void destroy(DatasetName dataset, Duration limit) throws IOException {
+        long deadline = System.nanoTime() + limit.toNanos();
         while (true) {
             try {
                 if (find(dataset, "mounted")
@@ -242,8 +282,26 @@ public final class ZfsStore extends FiledStore {
                 if (!e.is(ZfsErrno.EBUSY) || System.nanoTime() > deadline) {
                     throw e;
                 }
+                destroyScrap(dataset);
             }
             pause();
+        }
+    }
+
+    /** Somebody's recursive snapshot of what lives for moments only is of no use to anybody, and would keep it for ever. */
+    private void destroyScrap(DatasetName dataset) throws IOException {
+        if (!ZfsNames.below(dataset, names.readers()) && !ZfsNames.below(dataset, names.staged())) {
+            return;
+        }
+        List<SnapshotName> scrap = new ArrayList<>();
+        programs.list(
+                dataset,
+                Set.of(DatasetType.SNAPSHOT),
+                false,
+                List.of(),
+                image -> scrap.add((SnapshotName) image.name()));
+        if (!scrap.isEmpty()) {
+            core.destroySnapshots(scrap, true);
         }
     }
 
@@ -280,21 +338,48 @@ public final class ZfsStore extends FiledStore {
             if (disk.isVolume()) {
                 return Optional.empty();
             }
-            List<String> companions = disk.companions();
-            if (names.covers(disk.dataset()) && companions.isEmpty() && (!Files.exists(live) || disk.atTop())) {
-                return Optional.empty();
-            }
-            String why = companions.isEmpty()
-                    ? "is not at the top of a dataset of its own (" + live + " in " + disk.dataset() + ")"
-                    : "shares its dataset " + disk.dataset() + " with " + companions.get(0)
-                            + ", which would be rolled back with it";
-            return Optional.of(new Problem(
-                    Code.UNSUPPORTED,
-                    "cannot use " + live,
-                    why,
-                    "Give it a dataset of its own with the VM off: zfs create " + names.root()
-                            + "/NAME, move the file there, and name it in the definition"));
+            return alone(disk)
+                    .map(why -> new Problem(
+                            Code.UNSUPPORTED,
+                            "cannot use " + live,
+                            why,
+                            "Give it a dataset of its own with the VM off: zfs create " + names.root()
+                                    + "/NAME, move the file there, and name it in the definition"));
         });
+    }
+
+    /** Why a file is not all that there is in its dataset, which rollbacks replace as a whole. */
+    private Optional<String> alone(ZfsDisk disk) throws IOException {
+        if (!names.covers(disk.dataset()) || Files.exists(disk.live()) && !disk.atTop()) {
+            return Optional.of(
+                    "is not at the top of a dataset of its own (" + disk.live() + " in " + disk.dataset() + ")");
+        }
+        List<String> others = new ArrayList<>(disk.companions());
+        Set<String> places = new HashSet<>();
+        if (core.exists(disk.dataset())) {
+            programs.list(
+                    disk.dataset(),
+                    Set.of(DatasetType.FILESYSTEM, DatasetType.VOLUME),
+                    true,
+                    List.of("mountpoint"),
+                    found -> {
+                        if (found.name().equals(disk.dataset())) {
+                            places.add(
+                                    found.property("mountpoint").orElseThrow().value());
+                        } else {
+                            others.add("the dataset " + found.name());
+                        }
+                    });
+        }
+        if (!others.isEmpty()) {
+            return Optional.of("shares its dataset " + disk.dataset() + " with " + others.get(0)
+                    + ", which would be rolled back with it");
+        }
+        return places.stream()
+                .filter(place -> !place.startsWith("/"))
+                .findFirst()
+                .map(place -> "lies in the dataset " + disk.dataset() + ", which ZFS does not mount (mountpoint="
+                        + place + ")");
     }
 
     @Override
@@ -399,8 +484,18 @@ public final class ZfsStore extends FiledStore {
         attempt("cannot change snapshot " + snapshot.name(), () -> {
             Home home = home(snapshot.id())
                     .orElseThrow(() -> new NoSuchFileException("the record of snapshot " + snapshot.id()));
+            // A hold too many is lifted by the next change, or when the snapshot is freed.
+            if (snapshot.labels().held()) {
+                hold(snapshot);
+            }
             programs.setProperties(home.name(), ZfsRecord.of(snapshot));
-            hold(snapshot);
+            if (!snapshot.labels().held()) {
+                for (DiskImage image : snapshot.disks()) {
+                    if (image.store().equals(id())) {
+                        release(locate(image));
+                    }
+                }
+            }
         });
     }
 
@@ -409,13 +504,16 @@ public final class ZfsStore extends FiledStore {
         for (DiskImage image : snapshot.disks()) {
             if (image.store().equals(id())) {
                 SnapshotName name = locate(image);
-                boolean held = core.holds(name).containsKey(ZfsNames.HOLD);
-                if (snapshot.labels().held() && !held) {
+                if (!core.holds(name).containsKey(ZfsNames.HOLD)) {
                     core.hold(Map.of(name, ZfsNames.HOLD));
-                } else if (!snapshot.labels().held() && held) {
-                    core.release(Map.of(name, ZfsNames.HOLD));
                 }
             }
+        }
+    }
+
+    private void release(SnapshotName image) throws IOException {
+        if (core.holds(image).containsKey(ZfsNames.HOLD)) {
+            core.release(Map.of(image, ZfsNames.HOLD));
         }
     }
 
@@ -437,8 +535,11 @@ public final class ZfsStore extends FiledStore {
                 List<SnapshotName> images = new ArrayList<>();
                 for (DiskImage image : home.get().record().disks()) {
                     if (image.store().equals(id())) {
-                        images.add(locate(image));
+                        lookUp(image).ifPresent(images::add);
                     }
+                }
+                for (SnapshotName image : images) {
+                    release(image);
                 }
                 new ZfsAsides(this).free(images);
             }

@@ -7,12 +7,15 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.flatsnap.linux.Durability;
 import org.flatsnap.linux.FileIdentity;
 import org.flatsnap.linux.FileStatus;
 import org.flatsnap.linux.zfs.DatasetName;
+import org.flatsnap.linux.zfs.DatasetType;
 import org.flatsnap.linux.zfs.Property;
 import org.flatsnap.linux.zfs.SnapshotName;
 import org.flatsnap.linux.zfs.ZfsErrno;
@@ -21,6 +24,7 @@ import org.flatsnap.linux.zfs.ZvolDevices;
 import org.flatsnap.model.DiskImage;
 import org.flatsnap.model.OperationId;
 import org.flatsnap.model.Problem;
+import org.flatsnap.model.SnapshotId;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -63,13 +67,20 @@ final class ZfsSwaps {
     Intent.Swap stage(OperationId operation, String owner, DiskImage image, Optional<DiskStamp> guarded)
             throws IOException {
         ZfsDisk disk = store.disk(Path.of(image.source()));
-        DatasetName staged = store.names().staged(operation, disk.dataset());
+        DatasetName staged = store.names().staged(operation, image.disk());
         store.core().clone(store.locate(image), staged, Map.of(ZfsNames.OWNER, owner));
         try {
             prepare(disk, staged);
             long guid = Long.parseUnsignedLong(
                     store.programs().properties(staged, "guid").get("guid").value());
-            return new Intent.Swap(image.disk(), store.id(), staged.toString(), guid, image.source(), guarded);
+            return new Intent.Swap(
+                    image.disk(),
+                    store.id(),
+                    staged.toString(),
+                    guid,
+                    image.source(),
+                    Optional.of(disk.dataset().toString()),
+                    guarded);
         } catch (IOException | Problem e) {
             store.destroyAfter(e, staged);
             throw e;
@@ -90,6 +101,10 @@ final class ZfsSwaps {
         store.programs().setProperties(staged, properties);
         if (!disk.isVolume() && Files.exists(disk.live())) {
             adoptIdentity(disk, staged);
+            // Whoever has a file open, or reads an older image, is in the way: better now than when there is no way
+            // back.
+            unmount(disk.dataset());
+            store.mounted(disk.dataset());
         }
     }
 
@@ -101,16 +116,13 @@ final class ZfsSwaps {
     }
 
     boolean changed(Intent intent, Intent.Swap swap) throws IOException {
-        ZfsDisk disk = store.disk(Path.of(swap.live()));
+        ZfsDisk disk = disk(swap);
         Optional<DiskStamp> present = stamp(disk);
         if (present.isEmpty() && swap.guarded().isPresent()) {
             // In the middle of a swap it stands aside, or is not mounted any more; nobody can write to it.
-            DatasetName aside = store.names().aside(intent.operation(), disk.dataset());
             long guarded = swap.guarded().get().identity();
-            return guid(aside)
-                    .or(() -> unchecked(disk.dataset()))
-                    .filter(found -> found == guarded)
-                    .isEmpty();
+            return !isOne(store.names().aside(intent.operation(), swap.disk()), guarded)
+                    && !isOne(disk.dataset(), guarded);
         }
         if (swapped(swap, present)) {
             return false;
@@ -118,16 +130,20 @@ final class ZfsSwaps {
         if (!present.equals(swap.guarded())) {
             return true;
         }
-        return present.isPresent()
-                && disk.isVolume()
-                && intent.guard().isPresent()
-                && written(
-                        disk.dataset(),
-                        ZfsNames.snapshot(disk.dataset(), intent.guard().get()));
+        Optional<SnapshotId> guard = intent.guardOf(swap);
+        return present.isPresent() && disk.isVolume() && guard.isPresent() && written(disk, guard.get());
     }
 
-    private Optional<Long> unchecked(DatasetName dataset) {
-        return store.produce("cannot examine " + dataset, () -> guid(dataset));
+    private static ZfsDisk disk(Intent.Swap swap) throws NoSuchFileException {
+        return new ZfsDisk(
+                swap.dataset()
+                        .map(DatasetName::new)
+                        .orElseThrow(() -> new NoSuchFileException(swap.live(), null, "the intent names no dataset")),
+                Path.of(swap.live()));
+    }
+
+    private boolean isOne(DatasetName dataset, long guid) throws IOException {
+        return guid(dataset).filter(found -> found == guid).isPresent();
     }
 
     private Optional<Long> guid(DatasetName dataset) throws IOException {
@@ -135,15 +151,19 @@ final class ZfsSwaps {
                 .map(found -> Long.parseUnsignedLong(found.get("guid").value()));
     }
 
-    private boolean written(DatasetName volume, SnapshotName since) throws IOException {
-        Durability.sync(ZvolDevices.path(volume));
-        store.core().sync(volume);
+    private boolean written(ZfsDisk volume, SnapshotId guard) throws IOException {
+        if (Files.exists(volume.live())) {
+            // Without a device there is nothing in its page cache either.
+            Durability.sync(volume.live());
+        }
+        store.core().sync(volume.dataset());
+        SnapshotName since = ZfsNames.snapshot(volume.dataset(), guard);
         if (!store.core().exists(since)) {
             return true;
         }
         String property = "written@" + since.name();
         return Long.parseLong(store.programs()
-                        .properties(volume, property)
+                        .properties(volume.dataset(), property)
                         .get(property)
                         .value())
                 > 0;
@@ -154,9 +174,8 @@ final class ZfsSwaps {
     }
 
     void swap(Intent intent, Intent.Swap swap) throws IOException {
-        ZfsDisk disk = store.disk(Path.of(swap.live()));
-        DatasetName live = disk.dataset();
-        if (guid(live).filter(found -> found == swap.identity()).isEmpty()) {
+        ZfsDisk disk = disk(swap);
+        if (!isOne(disk.dataset(), swap.identity())) {
             if (changed(intent, swap)) {
                 throw swap.refusal();
             }
@@ -164,12 +183,19 @@ final class ZfsSwaps {
             if (!store.core().exists(staged)) {
                 throw new NoSuchFileException(staged.toString(), null, "the staged clone");
             }
-            if (store.core().exists(live)) {
-                putAside(disk, store.names().aside(intent.operation(), live));
-            }
-            store.core().rename(staged, live);
+            store.renaming(() -> change(disk, store.names().aside(intent.operation(), swap.disk()), staged));
         }
         finish(disk);
+    }
+
+    private void change(ZfsDisk disk, DatasetName aside, DatasetName staged) throws IOException {
+        if (store.core().exists(disk.dataset())) {
+            putAside(disk, aside);
+        }
+        if (store.core().exists(aside)) {
+            quieten(aside);
+        }
+        store.core().rename(staged, disk.dataset());
     }
 
     private void putAside(ZfsDisk disk, DatasetName aside) throws IOException {
@@ -181,14 +207,36 @@ final class ZfsSwaps {
             store.programs().setProperties(live, Map.of(ZfsNames.LIVE, live.toString(), "canmount", "noauto"));
         }
         store.core().rename(live, aside);
-        Map<String, Property> settings = store.programs().properties(aside, "refreservation", "mountpoint");
-        if (settings.containsKey("refreservation")
-                && settings.get("refreservation").source() == Property.Source.LOCAL) {
-            store.programs().setProperties(aside, Map.of("refreservation", "none"));
+    }
+
+    /** Leaves what stands aside no room that it does not use, and no place where the live disk will be mounted. */
+    private void quieten(DatasetName aside) throws IOException {
+        Map<String, Property> found =
+                store.programs().properties(aside, "refreservation", "reservation", "mountpoint", ZfsNames.LAST);
+        Map<String, String> quiet = new LinkedHashMap<>();
+        for (String reservation : new String[] {"refreservation", "reservation"}) {
+            if (isLocal(found.get(reservation))) {
+                quiet.put(reservation, "none");
+            }
         }
-        if (settings.containsKey("mountpoint") && settings.get("mountpoint").source() == Property.Source.LOCAL) {
+        quiet.put("readonly", "on");
+        if (!isLocal(found.get(ZfsNames.LAST))) {
+            long[] last = new long[1];
+            store.programs().list(aside, Set.of(DatasetType.SNAPSHOT), false, List.of("createtxg"), image -> {
+                last[0] = Math.max(
+                        last[0],
+                        Long.parseLong(image.property("createtxg").orElseThrow().value()));
+            });
+            quiet.put(ZfsNames.LAST, Long.toString(last[0]));
+        }
+        store.programs().setProperties(aside, quiet);
+        if (isLocal(found.get("mountpoint"))) {
             store.programs().inherit(aside, "mountpoint");
         }
+    }
+
+    private static boolean isLocal(Property property) {
+        return property != null && property.source() == Property.Source.LOCAL;
     }
 
     /** What stands aside must not be found by whoever looks for file systems or volume groups. udev may have it open for a moment. */

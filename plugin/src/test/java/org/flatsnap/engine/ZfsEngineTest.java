@@ -7,6 +7,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -155,12 +157,13 @@ class ZfsEngineTest {
         Snapshot target = host.take(VM, "s1");
         for (int step = 0; step < 4; step++) {
             write("1");
+            OperationId operation = OperationId.random();
+            decide(storage, operation, VM, target, host.take(VM, "guard" + step), Map.of(VDA, vda, VDB, vdb));
             host.close();
-            OperationId operation = decide(target);
             // As far as a killed daemon can have come with the first disk.
             String live = disk("web01-vda").name();
-            String aside = storage.root() + "/.flatsnap/aside/" + operation + ".web01-vda";
-            String staged = storage.root() + "/.flatsnap/staged/" + operation + ".web01-vda";
+            String aside = storage.root() + "/.flatsnap/aside/" + operation + ".vda";
+            String staged = storage.root() + "/.flatsnap/staged/" + operation + ".vda";
             List<List<String>> commands = List.of(
                     List.of("zfs", "set", "org.flatsnap:live=" + live, "volmode=none", live),
                     List.of("zfs", "rename", live, aside),
@@ -177,19 +180,104 @@ class ZfsEngineTest {
         }
     }
 
-    private OperationId decide(Snapshot target) {
-        OperationId operation = OperationId.random();
-        try (Store store = storage.place().open(Optional.empty())) {
-            Map<DiskName, DiskStamp> stamps = Map.of(
-                    VDA, store.stamp(vda).orElseThrow(),
-                    VDB, store.stamp(vdb).orElseThrow());
+    @Test
+    void aFileSystemInTheMiddleOfItsSwapIsFoundAgain() throws IOException {
+        try (ZfsStorage files = ZfsStorage.fileSystems();
+                StoreHost other = new StoreHost(files.place(), "node1")) {
+            Path disk = files.newDisk("db01");
+            VmId vm = new VmId(UUID.randomUUID().toString());
+            other.define(vm, disk);
+            Bench.write(disk, "0");
+            Snapshot target = other.take(vm, "s1");
+            for (int step = 0; step < 3; step++) {
+                Bench.write(disk, "1");
+                OperationId operation = OperationId.random();
+                Snapshot guard = other.take(vm, "guard" + step);
+                decide(files, operation, vm, target, guard, Map.of(VDA, disk));
+                String live = files.root() + "/db01";
+                String aside = files.root() + "/.flatsnap/aside/" + operation + ".vda";
+                List<List<String>> commands = List.of(
+                        List.of("zfs", "unmount", live),
+                        List.of("zfs", "set", "org.flatsnap:live=" + live, "canmount=noauto", live),
+                        List.of("zfs", "rename", live, aside));
+                for (List<String> command : commands.subList(0, step + 1)) {
+                    Commands.run(command.toArray(String[]::new));
+                }
+                other.engine().keepHouse();
+                assertThat(Bench.read(disk)).isEqualTo("0");
+                files.assertNothingStaged();
+            }
+        }
+    }
+
+    @Test
+    void whatLiesBelowADiskIsNotRolledBackWithIt() throws IOException {
+        try (ZfsStorage files = ZfsStorage.fileSystems();
+                StoreHost other = new StoreHost(files.place(), "node1")) {
+            Path disk = files.newDisk("db01");
+            VmId vm = new VmId(UUID.randomUUID().toString());
+            other.define(vm, disk);
+            other.take(vm, "s1");
+            Commands.run("zfs", "create", "-s", "-V", "16M", files.root() + "/db01/data");
+            assertRefused(Code.UNSUPPORTED, "zfs create", () -> other.rollBack(vm, "s1"));
+            assertRefused(Code.UNSUPPORTED, "zfs create", () -> other.take(vm, "s2"));
+        }
+    }
+
+    @Test
+    void aNameThatIsUsedAgainAfterARollbackIsAnotherSnapshot() throws IOException {
+        host.take(VM, "s1");
+        write("1");
+        Commands.run("zfs", "snapshot", disk("web01-vda") + "@daily");
+        host.rollBack(VM, "s1");
+        write("2");
+        // By a tool that knows no bounds.
+        Commands.run("zfs", "snapshot", "-r", storage.root() + "@daily2");
+        Commands.run("zfs", "snapshot", disk("web01-vda") + "@daily");
+        host.engine().rebuildCatalog(OperationId.random());
+
+        List<Snapshot> foreign =
+                host.snapshots(VM).stream().filter(Snapshot::untouchable).toList();
+        assertThat(foreign).hasSize(3).allSatisfy(snapshot -> assertThat(
+                        snapshot.disks().stream().map(image -> image.disk()).distinct())
+                .hasSameSizeAs(snapshot.disks()));
+        List<String> contents = new ArrayList<>();
+        for (Snapshot snapshot : foreign) {
+            contents.add(read(snapshot, VDA));
+        }
+        assertThat(contents).containsExactlyInAnyOrder("a1", "a2", "a2");
+        host.delete(VM, "s1");
+        for (Snapshot guard : host.snapshots(VM)) {
+            if (guard.guard().isPresent()) {
+                host.delete(VM, guard.id().value());
+            }
+        }
+        // It holds what another tool took before; what the recursive one took of it does not count.
+        assertThat(aside()).hasSize(1);
+        assertHoldsForeign("daily", "1");
+    }
+
+    private void assertHoldsForeign(String name, String version) throws IOException {
+        assertThat(read(host.engine().show(VM.value(), name), VDA)).isEqualTo("a" + version);
+    }
+
+    private void decide(
+            ZfsStorage where,
+            OperationId operation,
+            VmId vm,
+            Snapshot target,
+            Snapshot guard,
+            Map<DiskName, Path> live) {
+        try (Store store = where.place().open(Optional.empty())) {
+            Map<DiskName, DiskStamp> stamps = new HashMap<>();
+            live.forEach((name, path) -> stamps.put(name, store.stamp(path).orElseThrow()));
             try (Staged staged = store.stage(operation, target, target.disks(), stamps)) {
                 store.write(new Intent(
                         operation,
                         "node1",
-                        VM,
+                        vm,
                         target.id(),
-                        Optional.empty(),
+                        Optional.of(guard.id()),
                         staged.swaps(),
                         Optional.empty(),
                         Optional.empty(),
@@ -197,7 +285,6 @@ class ZfsEngineTest {
                 staged.keep();
             }
         }
-        return operation;
     }
 
     @Test
@@ -224,6 +311,7 @@ class ZfsEngineTest {
         assertThat(host.snapshots(VM)).isEqualTo(snapshots);
         assertHolds("s1", "0");
         assertHolds("s2", "2");
+        hold(false);
     }
 
     @Test

@@ -215,6 +215,10 @@ public final class ZfsStorage implements TestStorage {
 
     @Override
     public void close() {
+        Commands.run("zfs", "get", "-H", "-r", "-t", "snapshot", "-o", "name,value", "userrefs", root.name())
+                .lines()
+                .filter(line -> !line.endsWith("\t0"))
+                .forEach(line -> Commands.run("zfs", "release", "flatsnap", line.split("\t")[0]));
         // udev may look into a device that was just written to.
         RunningGuest.await(LIMIT, root + " to go", () -> Commands.exitCode("zfs", "destroy", "-R", root.name()) == 0);
     }

@@ -305,7 +305,7 @@ public final class ZfsPrograms {
             throw ZfsException.of(
                     call,
                     subject,
-                    ZfsErrno.ENOENT.number(),
+                    ZfsErrno.ENODEV.number(),
                     new Diagnosis("the program is missing: " + e.getReason(), "Install zfsutils-linux"),
                     e);
         } catch (IOException e) {
