@@ -19,7 +19,6 @@ import org.flatsnap.linux.zfs.ZvolDevices;
 import org.flatsnap.model.Disk;
 import org.flatsnap.model.Snapshot;
 import org.flatsnap.testing.Commands;
-import org.flatsnap.testing.RunningGuest;
 import org.flatsnap.testing.TestStorage;
 
 /**
@@ -220,6 +219,12 @@ public final class ZfsStorage implements TestStorage {
                 .filter(line -> !line.endsWith("\t0"))
                 .forEach(line -> Commands.run("zfs", "release", "flatsnap", line.split("\t")[0]));
         // udev may look into a device that was just written to.
-        RunningGuest.await(LIMIT, root + " to go", () -> Commands.exitCode("zfs", "destroy", "-R", root.name()) == 0);
+        long deadline = System.nanoTime() + LIMIT.toNanos();
+        while (Commands.exitCode("zfs", "destroy", "-R", root.name()) != 0) {
+            if (System.nanoTime() > deadline) {
+                // Says why it cannot be.
+                Commands.run("sh", "-c", "ls -l /proc/" + ProcessHandle.current().pid() + "/fd | grep -e vms -e zd >&2; zfs list -r -t all -o name,origin,userrefs,mounted " + root.name() + ">&2; zfs destroy -R " + root.name());
+            }
+        }
     }
 }
