@@ -181,50 +181,6 @@ class ZfsEngineTest {
     }
 
     @Test
-    void aFileSystemInTheMiddleOfItsSwapIsFoundAgain() throws IOException {
-        try (ZfsStorage files = ZfsStorage.fileSystems();
-                StoreHost other = new StoreHost(files.place(), "node1")) {
-            Path disk = files.newDisk("db01");
-            VmId vm = new VmId(UUID.randomUUID().toString());
-            other.define(vm, disk);
-            Bench.write(disk, "0");
-            Snapshot target = other.take(vm, "s1");
-            for (int step = 0; step < 3; step++) {
-                Bench.write(disk, "1");
-                OperationId operation = OperationId.random();
-                Snapshot guard = other.take(vm, "guard" + step);
-                decide(files, operation, vm, target, guard, Map.of(VDA, disk));
-                String live = files.root() + "/db01";
-                String aside = files.root() + "/.flatsnap/aside/" + operation + ".vda";
-                List<List<String>> commands = List.of(
-                        List.of("zfs", "unmount", live),
-                        List.of("zfs", "set", "org.flatsnap:live=" + live, "canmount=noauto", live),
-                        List.of("zfs", "rename", live, aside));
-                for (List<String> command : commands.subList(0, step + 1)) {
-                    Commands.run(command.toArray(String[]::new));
-                }
-                other.engine().keepHouse();
-                assertThat(Bench.read(disk)).isEqualTo("0");
-                files.assertNothingStaged();
-            }
-        }
-    }
-
-    @Test
-    void whatLiesBelowADiskIsNotRolledBackWithIt() throws IOException {
-        try (ZfsStorage files = ZfsStorage.fileSystems();
-                StoreHost other = new StoreHost(files.place(), "node1")) {
-            Path disk = files.newDisk("db01");
-            VmId vm = new VmId(UUID.randomUUID().toString());
-            other.define(vm, disk);
-            other.take(vm, "s1");
-            Commands.run("zfs", "create", "-s", "-V", "16M", files.root() + "/db01/data");
-            assertRefused(Code.UNSUPPORTED, "zfs create", () -> other.rollBack(vm, "s1"));
-            assertRefused(Code.UNSUPPORTED, "zfs create", () -> other.take(vm, "s2"));
-        }
-    }
-
-    @Test
     void aNameThatIsUsedAgainAfterARollbackIsAnotherSnapshot() throws IOException {
         host.take(VM, "s1");
         write("1");
@@ -261,7 +217,7 @@ class ZfsEngineTest {
         assertThat(read(host.engine().show(VM.value(), name), VDA)).isEqualTo("a" + version);
     }
 
-    private void decide(
+    static void decide(
             ZfsStorage where,
             OperationId operation,
             VmId vm,
@@ -390,7 +346,7 @@ class ZfsEngineTest {
         assertThat(host.names(VM)).hasSize(1);
     }
 
-    private static void assertRefused(Code code, String remedy, ThrowingCallable call) {
+    static void assertRefused(Code code, String remedy, ThrowingCallable call) {
         assertThatThrownBy(call).isInstanceOfSatisfying(Problem.class, problem -> {
             assertThat(problem.code()).as(problem.getMessage()).isEqualTo(code);
             assertThat(problem.remedy()).contains(remedy);

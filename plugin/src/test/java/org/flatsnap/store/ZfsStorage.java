@@ -223,7 +223,12 @@ public final class ZfsStorage implements TestStorage {
         while (Commands.exitCode("zfs", "destroy", "-R", root.name()) != 0) {
             if (System.nanoTime() > deadline) {
                 // Says why it cannot be.
-                Commands.run("sh", "-c", "ls -l /proc/" + ProcessHandle.current().pid() + "/fd | grep -e vms -e zd >&2; zfs list -r -t all -o name,origin,userrefs,mounted " + root.name() + ">&2; zfs destroy -R " + root.name());
+                Commands.run(
+                        "sh",
+                        "-c",
+                        "ls -l /proc/" + ProcessHandle.current().pid()
+                                + "/fd | grep -e vms -e zd >&2; zfs list -r -t all -o name,origin,userrefs,mounted "
+                                + root.name() + ">&2; zfs destroy -R " + root.name());
             }
         }
     }
