@@ -112,7 +112,12 @@ final class FinishRollback {
                 warnings.add("the definition was not restored: " + e.why());
             }
         });
-        Operations.record(catalog, intent.operation(), result(intent, intent.start(), warnings), clock.instant());
+        Operations.record(
+                catalog,
+                intent.operation(),
+                Optional.empty(),
+                result(intent, intent.start(), warnings),
+                clock.instant());
         lift(intent);
         if (!intent.start()) {
             return result(intent, false, warnings);

@@ -56,19 +56,19 @@ public final class Operations {
         Running own = new Running(type, new Status(id, what, "starting", clock.instant()));
         Running first = running.putIfAbsent(id, own);
         if (first != null) {
-            if (!first.type.equals(type)) {
+            if (!first.type.equals(type) || !first.status.what().equals(what)) {
                 throw otherRequest(id);
             }
             return type.cast(await(first));
         }
         try {
-            Optional<T> earlier = earlier(id, type);
+            Optional<T> earlier = earlier(id, what, type);
             T result;
             if (earlier.isPresent()) {
                 result = earlier.get();
             } else {
                 result = work.apply(step -> own.status = new Status(id, what, step, own.status.since()));
-                record(catalog, id, result, clock.instant());
+                record(catalog, id, Optional.of(what), result, clock.instant());
             }
             own.result.complete(result);
             return result;
@@ -91,10 +91,12 @@ public final class Operations {
         }
     }
 
-    private <T> Optional<T> earlier(OperationId id, Class<T> type) {
+    private <T> Optional<T> earlier(OperationId id, String what, Class<T> type) {
         return catalog.operationResult(id).map(text -> {
             JsonObject envelope = JsonParser.parseString(text).getAsJsonObject();
-            if (!envelope.get("type").getAsString().equals(type.getSimpleName())) {
+            boolean same = !envelope.has("request")
+                    || envelope.get("request").getAsString().equals(what);
+            if (!same || !envelope.get("type").getAsString().equals(type.getSimpleName())) {
                 throw otherRequest(id);
             }
             return Json.COMPACT.fromJson(envelope.get("result"), type);
@@ -109,8 +111,10 @@ public final class Operations {
                 "Make a new one for each request");
     }
 
-    static void record(Catalog catalog, OperationId id, Object result, Instant at) {
+    /** @param what the request; empty if the one who finished it does not know its words */
+    static void record(Catalog catalog, OperationId id, Optional<String> what, Object result, Instant at) {
         JsonObject envelope = new JsonObject();
+        what.ifPresent(words -> envelope.addProperty("request", words));
         envelope.addProperty("type", result.getClass().getSimpleName());
         envelope.add("result", Json.COMPACT.toJsonTree(result));
         catalog.recordOperation(id, envelope.toString(), at);

@@ -217,6 +217,21 @@ class ApiTest {
         assertThat(client.send("DELETE", path, null, deletion).json()).isEqualTo(first.json());
     }
 
+    @Test
+    void anIdThatBelongsToAnotherRequestIsRefused() throws IOException {
+        bench.vm("mixed", "vda");
+        Map<String, String> operation = Map.of("Operation-Id", UUID.randomUUID().toString());
+        Answer taken = client.send("POST", "/v1/vms/mixed/snapshots", "{}", operation);
+        String path = "/v1/vms/mixed/snapshots/" + taken.text("name");
+
+        // Both answer with the snapshot, so the answer alone would not tell that nothing was deleted.
+        Answer refused = client.send("DELETE", path, null, operation);
+
+        assertThat(refused.status()).isEqualTo(400);
+        assertThat(refused.json().toString()).contains("it belongs to another request");
+        assertThat(names("vm=mixed")).hasSize(1);
+    }
+
     @ParameterizedTest
     @ValueSource(
             strings = {
