@@ -136,7 +136,10 @@ final class ZfsAsides {
         } catch (ZfsException e) {
             if (e.is(ZfsErrno.EBUSY) || e.is(ZfsErrno.EEXIST)) {
                 LOG.info("cannot {} yet: {}", what, e.why());
-                store.waiting();
+                if (e.is(ZfsErrno.EBUSY)) {
+                    // A reader ends soon; a name that both have, or a clone, may stay for long.
+                    store.waiting();
+                }
                 return false;
             }
             throw e;

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.flatsnap.linux.Durability;
 import org.flatsnap.linux.zfs.DatasetName;
 import org.flatsnap.linux.zfs.Property;
@@ -111,7 +112,7 @@ final class ZfsCapture implements Capture {
         String guid = found.get("guid").value();
         store.located(guid, name, Long.parseLong(found.get("referenced").value()));
         long bytes = disk.isVolume() ? Long.parseLong(found.get("volsize").value()) : sizes.get(disk.dataset());
-        return new DiskImage(source.disk(), store.id(), disk.live().toString(), bytes, java.util.Optional.of(guid));
+        return new DiskImage(source.disk(), store.id(), disk.live().toString(), bytes, Optional.of(guid));
     }
 
     @Override

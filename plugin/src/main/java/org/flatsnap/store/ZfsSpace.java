@@ -1,6 +1,7 @@
 package org.flatsnap.store;
 
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -48,7 +49,7 @@ final class ZfsSpace {
         for (SnapshotId id : going) {
             for (ZfsInventory.Image image : inventory.images(id)) {
                 byDataset
-                        .computeIfAbsent(image.name().dataset(), unused -> new java.util.ArrayList<>())
+                        .computeIfAbsent(image.name().dataset(), unused -> new ArrayList<>())
                         .add(image.name());
             }
         }

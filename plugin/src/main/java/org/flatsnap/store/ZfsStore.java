@@ -1,6 +1,7 @@
 package org.flatsnap.store;
 
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -319,7 +320,7 @@ public final class ZfsStore extends FiledStore {
             Thread.sleep(BUSY_POLL_MILLIS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new java.io.InterruptedIOException("interrupted while waiting for a dataset");
+            throw new InterruptedIOException("interrupted while waiting for a dataset");
         }
     }
 

@@ -1,6 +1,7 @@
 package org.flatsnap.store;
 
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -264,7 +265,7 @@ final class ZfsSwaps {
             Thread.sleep(POLL_MILLIS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new java.io.InterruptedIOException("interrupted while waiting for a device");
+            throw new InterruptedIOException("interrupted while waiting for a device");
         }
     }
 

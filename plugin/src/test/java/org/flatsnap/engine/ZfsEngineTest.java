@@ -3,10 +3,14 @@ package org.flatsnap.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.BufferedReader;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -362,10 +366,9 @@ class ZfsEngineTest {
             host.delete(VM, "read");
             host.delete(VM, "cloned");
             assertThat(host.names(VM)).isEmpty();
-            java.nio.ByteBuffer bytes = java.nio.ByteBuffer.allocate(2);
+            ByteBuffer bytes = ByteBuffer.allocate(2);
             reader.channel().read(bytes, 0);
-            assertThat(new String(bytes.array(), java.nio.charset.StandardCharsets.UTF_8))
-                    .isEqualTo("a0");
+            assertThat(new String(bytes.array(), StandardCharsets.UTF_8)).isEqualTo("a0");
         }
         host.engine().rebuildCatalog(OperationId.random());
         assertThat(host.names(VM)).isEmpty();
@@ -395,7 +398,7 @@ class ZfsEngineTest {
         write("1");
         try (MountedTree mounted = MountedTree.mount(
                 mountPoint,
-                new SnapshotTree(host.catalog(), host.engine(), java.time.ZoneOffset.UTC),
+                new SnapshotTree(host.catalog(), host.engine(), ZoneOffset.UTC),
                 MountOptions.named("flatsnap-test"))) {
             assertThat(mounted.isMounted()).isTrue();
             Path snapshot = mountPoint.resolve(VM.value()).resolve("latest");
@@ -426,7 +429,7 @@ class ZfsEngineTest {
                         snapshot.id().value())
                 .redirectError(ProcessBuilder.Redirect.INHERIT)
                 .start();
-        try (java.io.BufferedReader told = child.inputReader()) {
+        try (BufferedReader told = child.inputReader()) {
             assertThat(told.readLine()).isEqualTo("reading a0");
             List<String> readers = ZfsStorage.list("volume", storage.root().child(".flatsnap/readers"));
             assertThat(readers).hasSize(1);

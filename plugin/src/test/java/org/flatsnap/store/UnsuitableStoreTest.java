@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
+import org.flatsnap.linux.zfs.DatasetName;
 import org.flatsnap.model.Problem.Code;
 import org.flatsnap.testing.LoopFileSystem;
 import org.junit.jupiter.api.Test;
@@ -40,6 +41,17 @@ class UnsuitableStoreTest {
             assertThat(store.covers(xfs.root().resolve("absent/absent.raw"))).isFalse();
             assertThat(store.covers(xfs.root().resolve(".flatsnap/store.json"))).isFalse();
         }
+    }
+
+    @Test
+    void datasetsWithinEachOtherAreToldApartFromNeighbours() {
+        StorePlace upper = new StorePlace.Dataset(new DatasetName("tank/vm"));
+        assertThat(upper.nests(new StorePlace.Dataset(new DatasetName("tank/vm/ssd"))))
+                .isTrue();
+        assertThat(upper.nests(new StorePlace.Dataset(new DatasetName("tank/vms"))))
+                .isFalse();
+        assertThat(upper.nests(new StorePlace.Directory(Path.of("/tank/vm/ssd"))))
+                .isFalse();
     }
 
     @Test
