@@ -19,6 +19,7 @@ import org.flatsnap.linux.zfs.ZvolDevices;
 import org.flatsnap.model.Disk;
 import org.flatsnap.model.Snapshot;
 import org.flatsnap.testing.Commands;
+import org.flatsnap.testing.RunningGuest;
 import org.flatsnap.testing.TestStorage;
 
 /**
@@ -150,7 +151,13 @@ public final class ZfsStorage implements TestStorage {
 
     @Override
     public void sync() {
-        Commands.run("zpool", "sync", pool);
+        // What was destroyed before, by another test too, is freed in the background.
+        RunningGuest.await(LIMIT, pool + " to free what was destroyed", () -> {
+            Commands.run("zpool", "sync", pool);
+            return Commands.run("zpool", "get", "-H", "-p", "-o", "value", "freeing", pool)
+                    .strip()
+                    .equals("0");
+        });
     }
 
     @Override
@@ -222,13 +229,8 @@ public final class ZfsStorage implements TestStorage {
         long deadline = System.nanoTime() + LIMIT.toNanos();
         while (Commands.exitCode("zfs", "destroy", "-R", root.name()) != 0) {
             if (System.nanoTime() > deadline) {
-                // Says why it cannot be.
-                Commands.run(
-                        "sh",
-                        "-c",
-                        "ls -l /proc/" + ProcessHandle.current().pid()
-                                + "/fd | grep -e vms -e zd >&2; zfs list -r -t all -o name,origin,userrefs,mounted "
-                                + root.name() + ">&2; zfs destroy -R " + root.name());
+                // Fails with the reason.
+                Commands.run("zfs", "destroy", "-R", root.name());
             }
         }
     }
