@@ -14,13 +14,18 @@ import org.flatsnap.linux.Durability;
 import org.flatsnap.linux.zfs.DatasetName;
 import org.flatsnap.linux.zfs.Property;
 import org.flatsnap.linux.zfs.SnapshotName;
+import org.flatsnap.linux.zfs.ZfsException;
 import org.flatsnap.model.DiskImage;
 import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.SnapshotId;
 import org.flatsnap.model.VmId;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** One atomic ZFS snapshot of all disks, published by setting its record on that of the first disk. */
 final class ZfsCapture implements Capture {
+    private static final Logger LOG = LoggerFactory.getLogger(ZfsCapture.class);
+
     private final ZfsStore store;
     private final Staging staging;
     private final VmId vm;
@@ -129,10 +134,17 @@ final class ZfsCapture implements Capture {
             List<SnapshotName> images = names();
             store.programs().setProperties(images.get(0), properties);
             taken = false;
-            for (SnapshotName part : images.subList(1, images.size())) {
-                store.programs().setProperties(part, Map.of(ZfsNames.STATE, ZfsNames.PART));
-            }
+            images.subList(1, images.size()).forEach(this::markPart);
         });
+    }
+
+    /** The record protects it already, so a failure must not make a published snapshot look like one that was not taken. */
+    private void markPart(SnapshotName image) {
+        try {
+            store.programs().setProperties(image, Map.of(ZfsNames.STATE, ZfsNames.PART));
+        } catch (ZfsException e) {
+            LOG.warn("{} is known as a part of its snapshot by the record alone: {}", image, e.getMessage());
+        }
     }
 
     @Override

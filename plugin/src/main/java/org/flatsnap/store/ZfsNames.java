@@ -3,7 +3,6 @@ package org.flatsnap.store;
 import java.util.Optional;
 import org.flatsnap.linux.zfs.DatasetName;
 import org.flatsnap.linux.zfs.SnapshotName;
-import org.flatsnap.linux.zfs.ZfsName;
 import org.flatsnap.model.DiskName;
 import org.flatsnap.model.OperationId;
 import org.flatsnap.model.SnapshotId;
@@ -74,10 +73,6 @@ record ZfsNames(DatasetName root, DatasetName own, DatasetName staged, DatasetNa
         return text.startsWith(SNAPSHOT) && SnapshotId.looksLikeOne(text.substring(SNAPSHOT.length()))
                 ? Optional.of(new SnapshotId(text.substring(SNAPSHOT.length())))
                 : Optional.empty();
-    }
-
-    static DatasetName dataset(ZfsName name) {
-        return name instanceof SnapshotName snapshot ? snapshot.dataset() : (DatasetName) name;
     }
 
     /** Whether it can be a disk of this store. */
