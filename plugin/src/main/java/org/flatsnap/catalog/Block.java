@@ -16,12 +16,18 @@ record Block(long number, byte[] payload) {
         return new Block(number, new byte[PAYLOAD]);
     }
 
-    /** Reads one out of {@code SIZE} bytes; {@link Damage} if they are not what was written there. */
-    static Block parse(UUID identity, long number, byte[] bytes, int from) {
+    /** Checks {@code SIZE} bytes and gives their checksum; {@link Damage} if they are not what was written there. */
+    static int check(UUID identity, long number, byte[] bytes, int from) {
         int expected = ByteBuffer.wrap(bytes, from + PAYLOAD, Integer.BYTES).getInt();
         if (checksum(identity, number, bytes, from) != expected) {
             throw new Damage("block " + number + " is damaged");
         }
+        return expected;
+    }
+
+    /** Reads one out of {@code SIZE} bytes; {@link Damage} if they are not what was written there. */
+    static Block parse(UUID identity, long number, byte[] bytes, int from) {
+        check(identity, number, bytes, from);
         byte[] payload = new byte[PAYLOAD];
         System.arraycopy(bytes, from, payload, 0, PAYLOAD);
         return new Block(number, payload);
@@ -33,6 +39,10 @@ record Block(long number, byte[] payload) {
                 .put(payload)
                 .putInt(checksum(identity, number, payload, 0))
                 .array();
+    }
+
+    int checksum(UUID identity) {
+        return checksum(identity, number, payload, 0);
     }
 
     Block copy() {

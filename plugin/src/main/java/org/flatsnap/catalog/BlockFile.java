@@ -6,11 +6,12 @@ import java.io.ByteArrayOutputStream;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.RandomAccessFile;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicReferenceArray;
@@ -21,6 +22,9 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
  * <p>Writes stay in memory until {@link #commit()}, which puts them into the {@link Journal} first. Opening finishes a
  * commit that the journal holds whole and forgets one that it does not. Any number of threads may read while one writes,
  * as long as they do not touch the same bytes; that much MapDB's own locks see to.
+ *
+ * <p>The checksum that each block was last written with is kept in memory, so a block is {@link Damage} also if it is whole and
+ * of an earlier commit: a write that the disk acknowledged and lost.
  *
  * <p>Reading costs nothing for a block in the cache, else one read of {@value Block#SIZE} bytes. A commit costs two syncs.
  */
@@ -34,7 +38,7 @@ final class BlockFile implements Closeable {
     private static final int CACHED_BLOCKS = 4096;
     private static final int BLOCKS_AT_ONCE = 256;
     // A file that is durable only on closing is written in portions of this.
-    private static final int GATHERED_BLOCKS = 8192;
+    private static final int GATHERED_BLOCKS = 2048;
 
     private final Durability durability;
     // Not a FileChannel: an interrupted thread would close that for everybody.
@@ -45,6 +49,9 @@ final class BlockFile implements Closeable {
     private final AtomicReferenceArray<Block> cache = new AtomicReferenceArray<>(CACHED_BLOCKS);
     private long sequence;
     private volatile long blocks;
+    // Of the blocks as they stand in the file, and what they add up to; used under this object's lock.
+    private int[] sums = new int[0];
+    private long sum;
 
     private BlockFile(RandomAccessFile file, Journal journal, Superblock superblock, Durability durability) {
         this.file = file;
@@ -60,9 +67,9 @@ final class BlockFile implements Closeable {
     }
 
     /**
-     * Opens or makes the file.
+     * Opens or makes the file. Reads all of it once.
      *
-     * @throws Damage if it is not ours, of another layout, or damaged at its head
+     * @throws Damage if it is not ours, of another layout, or damaged
      */
     static BlockFile open(Path path, Durability durability) throws IOException {
         RandomAccessFile file = new RandomAccessFile(path.toFile(), "rw");
@@ -76,10 +83,9 @@ final class BlockFile implements Closeable {
             if (file.length() >= Block.SIZE) {
                 file.readFully(head);
             }
-            Superblock superblock =
-                    Superblock.parse(head).orElseThrow(() -> new Damage("it is not a catalog of this version"));
+            Superblock superblock = Superblock.parse(head).orElseThrow(() -> new Damage(Superblock.refusal(head)));
             BlockFile opened = new BlockFile(file, journal, superblock, durability);
-            opened.finishCommit();
+            opened.verify(opened.finishCommit().orElse(superblock).sum());
             return opened;
         } catch (IOException | RuntimeException e) {
             file.close();
@@ -92,25 +98,26 @@ final class BlockFile implements Closeable {
 
     private static BlockFile create(Path path, RandomAccessFile file, Journal journal, Durability durability)
             throws IOException {
-        Superblock superblock = new Superblock(UUID.randomUUID(), 0, 0);
+        Superblock superblock = new Superblock(UUID.randomUUID(), 0, 0, 0);
         file.write(Arrays.copyOf(superblock.bytes(), Block.SIZE));
         file.getFD().sync();
         Directories.sync(path);
         return new BlockFile(file, journal, superblock, durability);
     }
 
-    private void finishCommit() throws IOException {
+    /** Gives the superblock of a commit that it finished. */
+    private Optional<Superblock> finishCommit() throws IOException {
         var commit = journal.read(identity).filter(found -> found.superblock().sequence() >= sequence);
         if (commit.isPresent()) {
             sequence = commit.get().superblock().sequence();
             blocks = commit.get().superblock().blocks();
-            apply(commit.get().blocks());
+            write(commit.get().blocks(), commit.get().superblock());
             file.getFD().sync();
         }
+        return commit.map(Journal.Commit::superblock);
     }
 
-    /** Reads all of it once, for {@link Damage}. */
-    synchronized void verify() throws IOException {
+    private synchronized void verify(long expected) throws IOException {
         byte[] bytes = new byte[BLOCKS_AT_ONCE * Block.SIZE];
         if (file.length() < (blocks + 1) * Block.SIZE) {
             throw new Damage("the file is cut off");
@@ -120,9 +127,21 @@ final class BlockFile implements Closeable {
             int count = (int) Math.min(BLOCKS_AT_ONCE, blocks - number);
             file.readFully(bytes, 0, count * Block.SIZE);
             for (int i = 0; i < count; i++) {
-                Block.parse(identity, number++, bytes, i * Block.SIZE);
+                note(number, Block.check(identity, number, bytes, i * Block.SIZE));
+                number++;
             }
         }
+        if (sum != expected) {
+            throw new Damage("a block of it is of an earlier commit");
+        }
+    }
+
+    private void note(long number, int checksum) {
+        if (number >= sums.length) {
+            sums = Arrays.copyOf(sums, Math.max((int) number + 1, sums.length * 2));
+        }
+        sum += checksum - (long) sums[(int) number];
+        sums[(int) number] = checksum;
     }
 
     /** How many bytes there are to read and write. */
@@ -172,8 +191,9 @@ final class BlockFile implements Closeable {
                 if (!changed.isEmpty()) {
                     sequence++;
                     List<Block> news = changesInOrder();
-                    journal.write(new Superblock(identity, sequence, blocks), news);
-                    apply(news);
+                    Superblock superblock = noted(news);
+                    journal.write(superblock, news);
+                    write(news, superblock);
                     file.getFD().sync();
                     journal.trim();
                     forgetChanges();
@@ -181,7 +201,8 @@ final class BlockFile implements Closeable {
             }
             case ON_CLOSE -> {
                 if (changed.mappingCount() > GATHERED_BLOCKS) {
-                    apply(changesInOrder());
+                    List<Block> news = changesInOrder();
+                    write(news, noted(news));
                     forgetChanges();
                 }
             }
@@ -192,7 +213,13 @@ final class BlockFile implements Closeable {
         return changed.values().stream().sorted(comparing(Block::number)).toList();
     }
 
-    private synchronized void apply(List<Block> inOrder) throws IOException {
+    /** The superblock with these blocks. They are read from memory until they stand in the file. */
+    private synchronized Superblock noted(List<Block> news) {
+        news.forEach(block -> note(block.number(), block.checksum(identity)));
+        return new Superblock(identity, sequence, blocks, sum);
+    }
+
+    private synchronized void write(List<Block> inOrder, Superblock superblock) throws IOException {
         ByteArrayOutputStream run = new ByteArrayOutputStream();
         for (int i = 0; i < inOrder.size(); i++) {
             Block block = inOrder.get(i);
@@ -205,7 +232,7 @@ final class BlockFile implements Closeable {
             }
         }
         file.seek(0);
-        file.write(new Superblock(identity, sequence, blocks).bytes());
+        file.write(superblock.bytes());
     }
 
     private synchronized void forgetChanges() {
@@ -223,7 +250,7 @@ final class BlockFile implements Closeable {
         return block != null && block.number() == number ? block : load(number);
     }
 
-    // Under the same lock as apply, so that a block is never read while it is half written or remembered when outdated.
+    // Under the same lock as write, so that a block is never read while it is half written or remembered when outdated.
     private synchronized Block load(long number) {
         Block block = changed.get(number);
         if (block != null) {
@@ -237,7 +264,11 @@ final class BlockFile implements Closeable {
             file.seek((number + 1) * Block.SIZE);
             file.readFully(bytes);
         } catch (IOException e) {
-            throw new UncheckedIOException(e);
+            // Another file may stand where this one cannot be read.
+            throw new Damage("block " + number + " cannot be read: " + e.getMessage(), e);
+        }
+        if (Block.check(identity, number, bytes, 0) != sums[(int) number]) {
+            throw new Damage("block " + number + " is of an earlier commit");
         }
         block = Block.parse(identity, number, bytes, 0);
         remember(block);
@@ -257,12 +288,20 @@ final class BlockFile implements Closeable {
     public synchronized void close() throws IOException {
         try (journal) {
             if (durability == Durability.ON_CLOSE) {
-                apply(changesInOrder());
+                List<Block> news = changesInOrder();
+                write(news, noted(news));
                 file.getFD().sync();
             }
         } finally {
             file.close();
         }
+    }
+
+    /** Puts a file, which is open or not, in the place of another one that is not written to any more. Atomic. */
+    static void move(Path path, Path to) throws IOException {
+        // The journal first: that of another file counts nothing.
+        Files.move(journalOf(path), journalOf(to), StandardCopyOption.ATOMIC_MOVE);
+        Files.move(path, to, StandardCopyOption.ATOMIC_MOVE);
     }
 
     /** Removes the file and its journal. */

@@ -4,9 +4,9 @@ import static java.util.Objects.requireNonNull;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
@@ -41,11 +41,13 @@ import org.slf4j.LoggerFactory;
  * costs two syncs of the disk. Readers wait for changes to memory, not for commits. An interrupt does not end a call, and
  * the thread stays interrupted.
  *
- * <p>Every method throws {@link Problem}: INTERNAL if the file turns out damaged, from when on {@link #needsRebuild()}
- * says so; UNAVAILABLE if it cannot be written or the catalog is closed.
+ * <p>Every method throws {@link Problem}: UNAVAILABLE if the file turns out damaged, from when on {@link #needsRebuild()} says
+ * so and listeners are told, if it cannot be written, or if the catalog is closed. What it gives is what was put into it: the
+ * file carries checksums over its blocks and over each record, of which the keys are part.
  */
 public final class Catalog implements AutoCloseable {
     private static final int REBUILT_AT_ONCE = 200;
+    private static final String KEPT = ".damaged-";
     private static final DateTimeFormatter FILE_TIME =
             DateTimeFormatter.ofPattern("uuuuMMdd'T'HHmmssSSS'Z'").withZone(ZoneOffset.UTC);
 
@@ -77,7 +79,7 @@ public final class Catalog implements AutoCloseable {
 
     /**
      * Opens the catalog or makes an empty one. A file that is damaged or of another version is renamed to
-     * {@code <file>.damaged-<time>} and replaced by an empty one.
+     * {@code <file>.damaged-<time>} and replaced by an empty one; the one before it that was kept goes.
      *
      * <p>Beside the file stand {@code <file>.journal}, {@code <file>.lock} and, during a rebuild,
      * {@code <file>.rebuilding}. Reads the whole file once.
@@ -114,23 +116,33 @@ public final class Catalog implements AutoCloseable {
             try {
                 // What is new is in the file only now.
                 index.commit();
-                index.verify();
                 return index;
-            } catch (IOException | RuntimeException e) {
+            } catch (RuntimeException e) {
                 index.close();
                 throw e;
             }
         } catch (Damage e) {
-            Path aside = file.resolveSibling(file.getFileName() + ".damaged-" + FILE_TIME.format(Instant.now()));
+            removeKept(file);
+            Path aside = file.resolveSibling(file.getFileName() + KEPT + FILE_TIME.format(Instant.now()));
             Files.move(file, aside);
             BlockFile.delete(file);
             LoggerFactory.getLogger(Catalog.class)
                     .warn(
-                            "the catalog {} is damaged ({}); it is kept as {}, and a new one is begun",
+                            "the catalog {} cannot be used ({}); it is kept as {}, and a new one is made from the stores",
                             file,
                             e.getMessage(),
                             aside);
             return Index.open(file, BlockFile.Durability.EACH_COMMIT);
+        }
+    }
+
+    /** A disk that damages one catalog after the other must not fill up with them. */
+    private static void removeKept(Path file) throws IOException {
+        try (DirectoryStream<Path> kept =
+                Files.newDirectoryStream(file.toAbsolutePath().getParent(), file.getFileName() + KEPT + "*")) {
+            for (Path old : kept) {
+                Files.delete(old);
+            }
         }
     }
 
@@ -313,28 +325,35 @@ public final class Catalog implements AutoCloseable {
     private Index endRebuild() {
         Index filled = rebuild.orElseThrow().index();
         try {
-            filled.results().addAll(index.results());
-        } catch (Damage e) {
-            log.warn("some results of operations are lost with the damaged catalog {}", file, e);
+            filled.addResults(index);
+        } catch (RuntimeException | AssertionError e) {
+            // Storage has those that matter most.
+            log.warn("some results of operations are lost with the damaged catalog {} ({})", file, e.getMessage());
         }
         filled.commit();
-        return locked(() -> {
+        rebuild = Optional.empty();
+        try {
+            filled.close();
+            // Reads all of what was written, while the old one still answers.
+            Index fresh = Index.open(rebuilding(file), BlockFile.Durability.EACH_COMMIT);
             try {
-                filled.close();
-                Files.move(rebuilding(file), file, StandardCopyOption.ATOMIC_MOVE);
-                rebuild = Optional.empty();
-                needsRebuild = true;
-                Directories.sync(file);
-                BlockFile.delete(rebuilding(file));
-                Index old = index;
-                index = Index.open(file, BlockFile.Durability.EACH_COMMIT);
-                needsRebuild = false;
-                old.close();
-                return index;
+                BlockFile.move(rebuilding(file), file);
             } catch (IOException e) {
-                throw new UncheckedIOException(e);
+                fresh.close();
+                throw e;
             }
-        });
+            Index old = index;
+            locked(() -> {
+                index = fresh;
+                return index;
+            });
+            old.close();
+            Directories.sync(file);
+            needsRebuild = false;
+            return fresh;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private Optional<Rebuild> dropRebuild() {
@@ -421,7 +440,11 @@ public final class Catalog implements AutoCloseable {
         } catch (UncheckedIOException e) {
             throw failures.unusable(e.getCause());
         } catch (RuntimeException | AssertionError e) {
+            if (!needsRebuild) {
+                log.error("the catalog {} is damaged", file, e);
+            }
             needsRebuild = true;
+            listeners.forEach(CatalogListener::damaged);
             throw failures.damaged(e);
         }
     }

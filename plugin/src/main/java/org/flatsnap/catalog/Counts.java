@@ -1,18 +1,17 @@
 package org.flatsnap.catalog;
 
-import java.util.Map;
+import java.nio.ByteBuffer;
 
 /** How many snapshots stand under a prefix, for those prefixes under which there may be many. */
 final class Counts {
-    private final Map<byte[], Long> counts;
+    private final Table counts;
 
-    Counts(Map<byte[], Long> counts) {
+    Counts(Table counts) {
         this.counts = counts;
     }
 
     long of(byte[] prefix) {
-        Long count = counts.get(prefix);
-        return count == null ? 0 : count;
+        return counts.get(prefix).map(value -> ByteBuffer.wrap(value).getLong()).orElse(0L);
     }
 
     void add(byte[] prefix, int change) {
@@ -20,7 +19,7 @@ final class Counts {
         if (count == 0) {
             counts.remove(prefix);
         } else {
-            counts.put(prefix, count);
+            counts.put(prefix, ByteBuffer.allocate(Long.BYTES).putLong(count).array());
         }
     }
 }

@@ -3,7 +3,6 @@ package org.flatsnap.catalog;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.concurrent.ConcurrentNavigableMap;
 import org.mapdb.DB;
 import org.mapdb.DBException;
 import org.mapdb.DBMaker;
@@ -26,9 +25,9 @@ final class Database implements Closeable {
     }
 
     /**
-     * Opens or makes the file.
+     * Opens or makes the file. Reads all of it once.
      *
-     * @throws Damage if it is not ours, of another layout, or damaged where it begins
+     * @throws Damage if it is not ours, of another layout, or damaged
      */
     static Database open(Path path, BlockFile.Durability durability) throws IOException {
         BlockFile file = BlockFile.open(path, durability);
@@ -45,26 +44,21 @@ final class Database implements Closeable {
         }
     }
 
-    /** Reads the whole file once, for {@link Damage}. */
-    void verify() throws IOException {
-        file.verify();
-    }
-
     /** A map with small values, which stand beside their keys. */
-    ConcurrentNavigableMap<byte[], byte[]> index(String name) {
-        return maps.treeMap(name, Serializer.BYTE_ARRAY_DELTA, Serializer.BYTE_ARRAY)
-                .createOrOpen();
+    Table index(String name) {
+        return new Table(
+                name,
+                maps.treeMap(name, Serializer.BYTE_ARRAY_DELTA, Serializer.BYTE_ARRAY)
+                        .createOrOpen());
     }
 
     /** A map with large values, which stand by themselves. */
-    ConcurrentNavigableMap<byte[], byte[]> records(String name) {
-        return maps.treeMap(name, Serializer.BYTE_ARRAY_DELTA, Serializer.BYTE_ARRAY)
-                .valuesOutsideNodesEnable()
-                .createOrOpen();
-    }
-
-    ConcurrentNavigableMap<byte[], Long> counts(String name) {
-        return maps.treeMap(name, Serializer.BYTE_ARRAY_DELTA, Serializer.LONG).createOrOpen();
+    Table records(String name) {
+        return new Table(
+                name,
+                maps.treeMap(name, Serializer.BYTE_ARRAY_DELTA, Serializer.BYTE_ARRAY)
+                        .valuesOutsideNodesEnable()
+                        .createOrOpen());
     }
 
     void commit() {

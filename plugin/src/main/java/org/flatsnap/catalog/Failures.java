@@ -14,10 +14,11 @@ final class Failures {
 
     Problem damaged(Throwable cause) {
         return new Problem(
-                Problem.Code.INTERNAL,
+                Problem.Code.UNAVAILABLE,
                 "cannot read the catalog",
                 file + " is damaged (" + cause.getMessage() + ")",
-                "Run 'flatsnap catalog rebuild'; the snapshots themselves are not affected",
+                "It is being made anew from the stores, which are not affected: try again in a moment,"
+                        + " or run 'flatsnap catalog rebuild' and see what it says",
                 cause);
     }
 

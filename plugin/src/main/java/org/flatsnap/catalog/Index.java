@@ -6,12 +6,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
-import java.util.NavigableMap;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.flatsnap.model.OperationId;
@@ -29,12 +26,14 @@ import org.flatsnap.model.VmId;
 final class Index implements Closeable {
     private static final byte[] CLEAN = "clean".getBytes(StandardCharsets.UTF_8);
 
+    private static final int RESULTS_AT_ONCE = 1000;
+
     private final Database database;
-    private final NavigableMap<byte[], byte[]> records;
-    private final NavigableMap<byte[], byte[]> times;
-    private final NavigableMap<byte[], byte[]> words;
-    private final NavigableMap<byte[], byte[]> vms;
-    private final NavigableMap<byte[], byte[]> marks;
+    private final Table records;
+    private final Table times;
+    private final Table words;
+    private final Table vms;
+    private final Table marks;
     private final Counts counts;
     private final Results results;
 
@@ -45,14 +44,14 @@ final class Index implements Closeable {
         this.words = database.index("words");
         this.vms = database.index("vms");
         this.marks = database.index("marks");
-        this.counts = new Counts(database.counts("counts"));
+        this.counts = new Counts(database.index("counts"));
         this.results = new Results(database);
     }
 
     /**
-     * Opens or makes one.
+     * Opens or makes one. Reads all of the file once.
      *
-     * @throws Damage if the file is not ours, of another layout, or damaged where it begins
+     * @throws Damage if the file is not ours, of another layout, or damaged
      */
     static Index open(Path path, BlockFile.Durability durability) throws IOException {
         Database database = Database.open(path, durability);
@@ -64,14 +63,9 @@ final class Index implements Closeable {
         }
     }
 
-    /** Reads the whole file once, for {@link Damage}. */
-    void verify() throws IOException {
-        database.verify();
-    }
-
     /** Whether it was closed in good order, knowing all there was to know. */
     boolean isClean() {
-        return marks.containsKey(CLEAN);
+        return marks.contains(CLEAN);
     }
 
     void mark(boolean clean) {
@@ -88,6 +82,17 @@ final class Index implements Closeable {
 
     void commit() {
         database.commit();
+    }
+
+    /** Adds the results of operations that another one has. */
+    void addResults(Index other) {
+        Iterator<Map.Entry<byte[], byte[]>> theirs = other.results.walk();
+        for (int added = 1; theirs.hasNext(); added++) {
+            results.add(theirs.next());
+            if (added % RESULTS_AT_ONCE == 0) {
+                commit();
+            }
+        }
     }
 
     /** Closes it as the last commit left it. */
@@ -109,7 +114,7 @@ final class Index implements Closeable {
     }
 
     Optional<Snapshot> newest(VmId vm) {
-        return row(vm).flatMap(row -> load(vm, row.newest()));
+        return row(vm).map(row -> load(vm, row.newest()));
     }
 
     private Optional<Snapshot> first(byte[] wordPrefix) {
@@ -118,12 +123,14 @@ final class Index implements Closeable {
             return Optional.empty();
         }
         Map.Entry<byte[], byte[]> entry = entries.next();
-        return load(vmIn(entry), Stamp.endOf(entry.getKey()));
+        return Optional.of(load(vmIn(entry), Stamp.endOf(entry.getKey())));
     }
 
-    /** Reads a record, if it is there. */
-    Optional<Snapshot> load(VmId vm, Stamp stamp) {
-        return Optional.ofNullable(records.get(recordKey(vm, stamp))).map(bytes -> checked(bytes, vm, stamp));
+    /** Reads a record of which an index tells. */
+    Snapshot load(VmId vm, Stamp stamp) {
+        return records.get(recordKey(vm, stamp))
+                .map(bytes -> checked(bytes, vm, stamp))
+                .orElseThrow(() -> new Damage("the record of " + stamp.id() + " is missing"));
     }
 
     /** Walks one VM's snapshots. */
@@ -157,31 +164,21 @@ final class Index implements Closeable {
         return new VmId(new String(wordEntry.getValue(), StandardCharsets.US_ASCII));
     }
 
-    private static Iterator<Map.Entry<byte[], byte[]>> scan(
-            NavigableMap<byte[], byte[]> map, byte[] prefix, Bounds bounds) {
-        byte[] low = bounds.low(prefix);
-        byte[] high = bounds.high(prefix);
-        if (Arrays.compareUnsigned(low, high) >= 0) {
-            return Collections.emptyIterator();
-        }
-        NavigableMap<byte[], byte[]> range = map.subMap(low, true, high, false);
-        return switch (bounds.order()) {
-            case NEWEST_FIRST -> range.descendingMap().entrySet().iterator();
-            case OLDEST_FIRST -> range.entrySet().iterator();
-        };
+    private static Iterator<Map.Entry<byte[], byte[]>> scan(Table table, byte[] prefix, Bounds bounds) {
+        return table.walk(bounds.low(prefix), bounds.high(prefix), bounds.order());
     }
 
     List<VmEntry> vms() {
         List<VmEntry> entries = new ArrayList<>();
-        vms.forEach((key, value) -> {
-            VmId vm = new VmId(new String(key, StandardCharsets.US_ASCII));
-            entries.add(VmRow.parse(value).entry(vm));
+        vms.walk().forEachRemaining(row -> {
+            VmId vm = new VmId(new String(row.getKey(), StandardCharsets.US_ASCII));
+            entries.add(VmRow.parse(row.getValue()).entry(vm));
         });
         return entries;
     }
 
     Optional<VmRow> row(VmId vm) {
-        return Optional.ofNullable(vms.get(rowKey(vm))).map(VmRow::parse);
+        return vms.get(rowKey(vm)).map(VmRow::parse);
     }
 
     /** How many snapshots there are. */

@@ -4,10 +4,11 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
-import java.util.NavigableMap;
 import java.util.Optional;
 import org.flatsnap.model.OperationId;
 
@@ -18,8 +19,8 @@ final class Results {
     private static final int TIME_SIZE = Stamp.start(Instant.EPOCH).length;
 
     // operation -> time and answer; time and operation -> nothing
-    private final NavigableMap<byte[], byte[]> byOperation;
-    private final NavigableMap<byte[], byte[]> byTime;
+    private final Table byOperation;
+    private final Table byTime;
 
     Results(Database database) {
         this.byOperation = database.index("results");
@@ -27,25 +28,32 @@ final class Results {
     }
 
     Optional<String> find(OperationId operation) {
-        return Optional.ofNullable(byOperation.get(key(operation)))
+        return byOperation
+                .get(key(operation))
                 .map(value -> new String(value, TIME_SIZE, value.length - TIME_SIZE, StandardCharsets.UTF_8));
     }
 
     /** Keeps the first answer of an operation and drops what was answered too long before. */
     void record(OperationId operation, String answer, Instant at) {
-        List.copyOf(byTime.headMap(Stamp.start(at.minus(KEPT)), false).keySet()).forEach(this::drop);
+        List<byte[]> old = new ArrayList<>();
+        byTime.walk(Keys.ANY, Stamp.start(at.minus(KEPT)), Order.OLDEST_FIRST)
+                .forEachRemaining(result -> old.add(result.getKey()));
+        old.forEach(this::drop);
         add(key(operation), Keys.join(Stamp.start(at), answer.getBytes(StandardCharsets.UTF_8)));
     }
 
-    /** Adds those of another catalog. */
-    void addAll(Results others) {
-        for (Map.Entry<byte[], byte[]> result : others.byOperation.entrySet()) {
-            add(result.getKey(), result.getValue());
-        }
+    /** Walks all of them, in the form that {@link #add(Map.Entry)} takes. */
+    Iterator<Map.Entry<byte[], byte[]>> walk() {
+        return byOperation.walk();
+    }
+
+    /** Adds one of another catalog. */
+    void add(Map.Entry<byte[], byte[]> result) {
+        add(result.getKey(), result.getValue());
     }
 
     private void add(byte[] operation, byte[] value) {
-        if (byOperation.putIfAbsent(operation, value) == null) {
+        if (byOperation.putIfAbsent(operation, value)) {
             byTime.put(Keys.join(Arrays.copyOf(value, TIME_SIZE), operation), new byte[0]);
         }
     }

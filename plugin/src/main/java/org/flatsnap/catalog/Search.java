@@ -152,7 +152,9 @@ final class Search {
             Stamp stamp = Stamp.endOf(entry.getKey());
             return new Candidate(stamp, () -> {
                 Summary summary = Summary.parse(entry.getValue());
-                return matches(summary) ? index.load(summary.vm(), stamp).filter(this::matches) : Optional.empty();
+                return matches(summary)
+                        ? Optional.of(index.load(summary.vm(), stamp)).filter(this::matches)
+                        : Optional.empty();
             });
         }));
     }
@@ -171,8 +173,8 @@ final class Search {
     private List<Iterator<Candidate>> walkWord(Index index, byte[] prefix, Bounds within) {
         return List.of(map(index.byWord(prefix, within), entry -> {
             Stamp stamp = Stamp.endOf(entry.getKey());
-            return new Candidate(
-                    stamp, () -> index.load(index.vmIn(entry), stamp).filter(this::matches));
+            return new Candidate(stamp, () -> Optional.of(index.load(index.vmIn(entry), stamp))
+                    .filter(this::matches));
         }));
     }
 

@@ -4,8 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.Random;
 import org.flatsnap.catalog.BlockFile.Durability;
@@ -127,6 +129,32 @@ class BlockFileTest {
     }
 
     @Test
+    void aBlockOfAnEarlierCommitIsFound() throws IOException {
+        Files.delete(BlockFile.journalOf(path));
+        int changed = Block.SIZE;
+        while (Arrays.equals(fileBefore, changed, changed + Block.SIZE, fileAfter, changed, changed + Block.SIZE)) {
+            changed += Block.SIZE;
+        }
+        byte[] stale = fileAfter.clone();
+        System.arraycopy(fileBefore, changed, stale, changed, Block.SIZE);
+        Files.write(path, stale);
+        assertDamaged();
+    }
+
+    @Test
+    void aBlockThatGoesBackToAnEarlierCommitWhileItIsOpenIsFound() throws IOException {
+        Files.write(path, fileBefore);
+        Files.write(BlockFile.journalOf(path), journal);
+        try (BlockFile file = open()) {
+            try (var channel = Files.newByteChannel(path, StandardOpenOption.WRITE)) {
+                channel.write(ByteBuffer.wrap(fileBefore, Block.SIZE, fileBefore.length - Block.SIZE)
+                        .slice());
+            }
+            assertThatThrownBy(() -> contents(file)).isInstanceOf(Damage.class);
+        }
+    }
+
+    @Test
     void aFileCutOffIsFound() throws IOException {
         Files.delete(BlockFile.journalOf(path));
         Files.write(path, Arrays.copyOf(fileAfter, fileAfter.length - 1));
@@ -151,18 +179,12 @@ class BlockFileTest {
 
     private void assertOpensAs(byte[] expected) throws IOException {
         try (BlockFile file = open()) {
-            file.verify();
             assertThat(Arrays.equals(contents(file), expected)).isTrue();
         }
     }
 
     private void assertDamaged() {
-        assertThatThrownBy(() -> {
-                    try (BlockFile file = open()) {
-                        file.verify();
-                    }
-                })
-                .isInstanceOf(Damage.class);
+        assertThatThrownBy(() -> open().close()).isInstanceOf(Damage.class);
     }
 
     private BlockFile open() throws IOException {

@@ -237,6 +237,11 @@ class CatalogTest {
                 public void replaced() {
                     heard.add("replaced");
                 }
+
+                @Override
+                public void damaged() {
+                    heard.add("damaged");
+                }
             });
             catalog.put(snapshot);
             catalog.remove(snapshot.id());

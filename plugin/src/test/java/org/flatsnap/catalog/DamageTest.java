@@ -84,7 +84,7 @@ class DamageTest {
                     assertThat(catalog.find(snapshot.id())).contains(snapshot);
                 } catch (Problem problem) {
                     told++;
-                    assertThat(problem.code()).isEqualTo(Problem.Code.INTERNAL);
+                    assertThat(problem.code()).isEqualTo(Problem.Code.UNAVAILABLE);
                     assertThat(problem.remedy()).contains("flatsnap catalog rebuild");
                 }
             }
@@ -107,7 +107,7 @@ class DamageTest {
             damageEveryBlock();
             assertThatThrownBy(() -> new Fleet(10, 5).snapshots(500).forEach(catalog::put))
                     .isInstanceOfSatisfying(
-                            Problem.class, problem -> assertThat(problem.code()).isEqualTo(Problem.Code.INTERNAL));
+                            Problem.class, problem -> assertThat(problem.code()).isEqualTo(Problem.Code.UNAVAILABLE));
         }
         try (Catalog catalog = Catalog.open(file)) {
             assertThat(catalog.needsRebuild()).isTrue();
