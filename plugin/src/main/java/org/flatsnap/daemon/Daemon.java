@@ -20,6 +20,7 @@ import org.flatsnap.hypervisor.Libvirt;
 import org.flatsnap.hypervisor.Quiescer;
 import org.flatsnap.linux.Flock;
 import org.flatsnap.linux.Host;
+import org.flatsnap.linux.ServiceManager;
 import org.flatsnap.manager.LibvirtManager;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.Problem.Code;
@@ -33,6 +34,7 @@ import org.slf4j.LoggerFactory;
 public final class Daemon implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Daemon.class);
     private static final Duration LOCK_PATIENCE = Duration.ofSeconds(60);
+    private static final Duration STARTING_STEP = Duration.ofMinutes(5);
 
     private final Deque<AutoCloseable> parts = new ArrayDeque<>();
     private Supplier<Finding> view;
@@ -78,11 +80,16 @@ public final class Daemon implements AutoCloseable {
                 notes,
                 clock,
                 new Engine.Settings(Host.name(), configuration.guardRetention(), configuration.stopTimeout())));
-        engine.start();
+        engine.start(Daemon::tellServiceManager);
         mount(configuration.view(), new SnapshotTree(catalog, engine, configuration.zone()));
         ApiServer server =
                 own(new ApiServer(engine, catalog, configuration.socket(), configuration.zone(), this::findings));
         server.start();
+    }
+
+    /** A catalog made from very many snapshots takes longer than systemd waits for a start. */
+    private static void tellServiceManager(String step) {
+        ServiceManager.notify("EXTEND_TIMEOUT_USEC=" + STARTING_STEP.toMillis() * 1000 + "\nSTATUS=" + step);
     }
 
     private <T extends AutoCloseable> T own(T part) {

@@ -1,6 +1,7 @@
 package org.flatsnap.engine;
 
 import java.util.List;
+import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import org.flatsnap.catalog.Catalog;
 import org.flatsnap.model.Labels;
@@ -28,7 +29,8 @@ final class ChangeSnapshot {
         this.catalog = catalog;
     }
 
-    Snapshot delete(String vm, String snapshot, Progress progress) {
+    /** @param decided is given the snapshot right before it goes */
+    Snapshot delete(String vm, String snapshot, Consumer<Snapshot> decided, Progress progress) {
         Snapshot named = named(vm, snapshot);
         progress.step("waiting for other work on VM " + named.vmName());
         try (VmLock lock = stores.lock(named.vm(), named.stores())) {
@@ -42,9 +44,17 @@ final class ChangeSnapshot {
             }
             refuseNeeded(present);
             progress.step("freeing snapshot " + present.name());
+            decided.accept(present);
             remove(present);
             return present;
         }
+    }
+
+    /** Whether storage has it no more. */
+    boolean isGone(Snapshot snapshot) {
+        return stores.require(snapshot.home())
+                .read(snapshot.vm(), snapshot.id())
+                .isEmpty();
     }
 
     private void refuseNeeded(Snapshot snapshot) {

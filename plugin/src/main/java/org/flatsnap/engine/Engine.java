@@ -7,11 +7,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import org.flatsnap.catalog.Catalog;
+import org.flatsnap.catalog.CatalogListener;
 import org.flatsnap.catalog.VmEntry;
 import org.flatsnap.hypervisor.GuestNotes;
 import org.flatsnap.hypervisor.Quiescer;
@@ -61,6 +64,7 @@ public final class Engine implements AutoCloseable {
     private final ExpireGuards expiring;
     private final Doctor doctor;
     private final FollowOthers following;
+    private final AtomicBoolean healing = new AtomicBoolean();
     private final ScheduledExecutorService housekeeper =
             Executors.newSingleThreadScheduledExecutor(task -> new Thread(task, "flatsnap-housekeeping"));
     private final ScheduledExecutorService follower =
@@ -87,10 +91,10 @@ public final class Engine implements AutoCloseable {
         this.catalog = catalog;
         this.quiescer = quiescer;
         this.references = new References(manager, catalog);
-        this.operations = new Operations(catalog, clock);
+        this.operations = new Operations(catalog, stores, clock);
         this.taking = new TakeSnapshot(references, stores, catalog, quiescer, clock);
         this.changing = new ChangeSnapshot(references, stores, catalog);
-        FinishRollback finishing = new FinishRollback(stores, manager, catalog, notes, clock, settings.node());
+        FinishRollback finishing = new FinishRollback(stores, manager, operations, notes, settings.node());
         GuardSnapshot guarding = new GuardSnapshot(stores, taking, clock, settings.guardRetention());
         this.rolling = new RollBack(
                 references, stores, manager, guarding, finishing, changing, notes, settings.stopPatience());
@@ -106,9 +110,26 @@ public final class Engine implements AutoCloseable {
 
     /** Undoes and finishes what an earlier daemon left, fills the catalog if need be, and begins to keep house. */
     public void start() {
+        start(step -> {});
+    }
+
+    /** The same, told what it does where that takes long. */
+    public void start(Progress progress) {
         quiescer.recover();
-        recovery.start();
+        recovery.start(progress);
         foreign.refresh();
+        catalog.listen(new CatalogListener() {
+            @Override
+            public void changed(VmId vm) {}
+
+            @Override
+            public void replaced() {}
+
+            @Override
+            public void damaged() {
+                heal();
+            }
+        });
         every(HOUSEKEEPING, housekeeper, this::keepHouse);
         every(FOREIGN, housekeeper, foreign::refresh);
         every(EXPIRY, housekeeper, expiring::run);
@@ -125,6 +146,21 @@ public final class Engine implements AutoCloseable {
     private void doubt(Store store) {
         recovery.doubt(store);
         housekeeper.execute(guarded(this::keepHouse));
+    }
+
+    /** Has the catalog made anew, once however many requests meet the damage. */
+    private void heal() {
+        if (healing.compareAndSet(false, true)) {
+            try {
+                housekeeper.execute(guarded(() -> {
+                    healing.set(false);
+                    recovery.heal();
+                    foreign.refresh();
+                }));
+            } catch (RejectedExecutionException e) {
+                LOG.debug("the next daemon makes the catalog anew", e);
+            }
+        }
     }
 
     private static void every(Duration interval, ScheduledExecutorService executor, Runnable task) {
@@ -180,11 +216,14 @@ public final class Engine implements AutoCloseable {
 
     /** Deletes a snapshot that is not held; gives what it was. */
     public Snapshot delete(OperationId operation, String vm, String snapshot) {
+        String what = "delete snapshot " + snapshot + " of " + vm;
         return operations.run(
                 operation,
-                "delete snapshot " + snapshot + " of " + vm,
+                what,
                 Snapshot.class,
-                progress -> changing.delete(vm, snapshot, progress));
+                changing::isGone,
+                progress -> changing.delete(
+                        vm, snapshot, going -> operations.announce(operation, what, going, going.home()), progress));
     }
 
     /** Changes what people say about a snapshot. */

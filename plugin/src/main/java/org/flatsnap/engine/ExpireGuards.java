@@ -38,7 +38,7 @@ final class ExpireGuards {
         }
         for (Snapshot guard : expired) {
             try {
-                changing.delete(guard.vm().value(), guard.id().value(), step -> LOG.debug("{}", step));
+                changing.delete(guard.vm().value(), guard.id().value(), going -> {}, step -> LOG.debug("{}", step));
                 LOG.info("guard {} of VM {} has expired and was freed", guard.name(), guard.vmName());
             } catch (Problem e) {
                 LOG.warn("guard {} of VM {} stays for now: {}", guard.name(), guard.vmName(), e.getMessage());

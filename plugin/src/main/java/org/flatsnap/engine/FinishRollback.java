@@ -4,12 +4,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import org.flatsnap.catalog.Catalog;
 import org.flatsnap.hypervisor.GuestNotes;
 import org.flatsnap.hypervisor.GuestNotes.Kind;
 import org.flatsnap.linux.Durability;
@@ -35,17 +33,15 @@ final class FinishRollback {
 
     private final Stores stores;
     private final Manager manager;
-    private final Catalog catalog;
+    private final Operations operations;
     private final GuestNotes notes;
-    private final Clock clock;
     private final String node;
 
-    FinishRollback(Stores stores, Manager manager, Catalog catalog, GuestNotes notes, Clock clock, String node) {
+    FinishRollback(Stores stores, Manager manager, Operations operations, GuestNotes notes, String node) {
         this.stores = stores;
         this.manager = manager;
-        this.catalog = catalog;
+        this.operations = operations;
         this.notes = notes;
-        this.clock = clock;
         this.node = node;
     }
 
@@ -112,12 +108,7 @@ final class FinishRollback {
                 warnings.add("the definition was not restored: " + e.why());
             }
         });
-        Operations.record(
-                catalog,
-                intent.operation(),
-                Optional.empty(),
-                result(intent, intent.start(), warnings),
-                clock.instant());
+        operations.finished(intent.operation(), result(intent, intent.start(), warnings), intent.primary());
         lift(intent);
         if (!intent.start()) {
             return result(intent, false, warnings);

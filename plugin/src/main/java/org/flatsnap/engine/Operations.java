@@ -11,10 +11,12 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import org.flatsnap.catalog.Catalog;
 import org.flatsnap.model.Json;
 import org.flatsnap.model.OperationId;
 import org.flatsnap.model.Problem;
+import org.flatsnap.model.StoreId;
 
 /**
  * Requests under way and the results of those that succeeded, so that a retry, whether it comes during the first try or after
@@ -23,10 +25,12 @@ import org.flatsnap.model.Problem;
 public final class Operations {
     private final Map<OperationId, Running> running = new ConcurrentHashMap<>();
     private final Catalog catalog;
+    private final Stores stores;
     private final Clock clock;
 
-    Operations(Catalog catalog, Clock clock) {
+    Operations(Catalog catalog, Stores stores, Clock clock) {
         this.catalog = catalog;
+        this.stores = stores;
         this.clock = clock;
     }
 
@@ -53,6 +57,15 @@ public final class Operations {
 
     /** Runs {@code work}, or gives the result that the same operation had or is about to have. */
     <T> T run(OperationId id, String what, Class<T> type, Function<Progress, T> work) {
+        return run(id, what, type, result -> true, work);
+    }
+
+    /**
+     * The same for work that announces its result before it does the last step.
+     *
+     * @param done whether what was announced has been done
+     */
+    <T> T run(OperationId id, String what, Class<T> type, Predicate<T> done, Function<Progress, T> work) {
         Running own = new Running(type, new Status(id, what, "starting", clock.instant()));
         Running first = running.putIfAbsent(id, own);
         if (first != null) {
@@ -62,13 +75,13 @@ public final class Operations {
             return type.cast(await(first));
         }
         try {
-            Optional<T> earlier = earlier(id, what, type);
+            Optional<T> earlier = earlier(id, what, type).filter(done);
             T result;
             if (earlier.isPresent()) {
                 result = earlier.get();
             } else {
                 result = work.apply(step -> own.status = new Status(id, what, step, own.status.since()));
-                record(catalog, id, Optional.of(what), result, clock.instant());
+                catalog.recordOperation(id, envelope(Optional.of(what), result), clock.instant());
             }
             own.result.complete(result);
             return result;
@@ -92,7 +105,7 @@ public final class Operations {
     }
 
     private <T> Optional<T> earlier(OperationId id, String what, Class<T> type) {
-        return catalog.operationResult(id).map(text -> {
+        return catalog.operationResult(id).or(() -> stores.answer(id)).map(text -> {
             JsonObject envelope = JsonParser.parseString(text).getAsJsonObject();
             boolean same = !envelope.has("request")
                     || envelope.get("request").getAsString().equals(what);
@@ -103,7 +116,7 @@ public final class Operations {
         });
     }
 
-    private static Problem otherRequest(OperationId id) {
+    static Problem otherRequest(OperationId id) {
         return new Problem(
                 Problem.Code.INVALID,
                 "cannot use the operation id " + id,
@@ -111,13 +124,27 @@ public final class Operations {
                 "Make a new one for each request");
     }
 
-    /** @param what the request; empty if the one who finished it does not know its words */
-    static void record(Catalog catalog, OperationId id, Optional<String> what, Object result, Instant at) {
+    /** Remembers the result of an operation that is about to be done for good, in the catalog and on a store. */
+    void announce(OperationId id, String what, Object result, StoreId store) {
+        remember(id, envelope(Optional.of(what), result), store);
+    }
+
+    /** Remembers the result of an operation that was finished by one who does not know its words. */
+    void finished(OperationId id, Object result, StoreId store) {
+        remember(id, envelope(Optional.empty(), result), store);
+    }
+
+    private void remember(OperationId id, String envelope, StoreId store) {
+        stores.keepAnswer(store, id, envelope);
+        catalog.recordOperation(id, envelope, clock.instant());
+    }
+
+    private static String envelope(Optional<String> what, Object result) {
         JsonObject envelope = new JsonObject();
         what.ifPresent(words -> envelope.addProperty("request", words));
         envelope.addProperty("type", result.getClass().getSimpleName());
         envelope.add("result", Json.COMPACT.toJsonTree(result));
-        catalog.recordOperation(id, envelope.toString(), at);
+        return envelope.toString();
     }
 
     /** What an operation is doing, if it is under way. */

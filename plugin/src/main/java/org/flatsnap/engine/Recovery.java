@@ -1,18 +1,15 @@
 package org.flatsnap.engine;
 
 import java.nio.file.Path;
-import java.util.ArrayList;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.flatsnap.catalog.Catalog;
 import org.flatsnap.catalog.Page;
 import org.flatsnap.catalog.SnapshotQuery;
@@ -25,7 +22,6 @@ import org.flatsnap.model.Problem;
 import org.flatsnap.model.Problem.Code;
 import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.SnapshotId;
-import org.flatsnap.model.StoreId;
 import org.flatsnap.model.Vm;
 import org.flatsnap.model.VmId;
 import org.flatsnap.model.VmState;
@@ -42,6 +38,7 @@ import org.slf4j.LoggerFactory;
  */
 final class Recovery {
     private static final Logger LOG = LoggerFactory.getLogger(Recovery.class);
+    private static final Duration LOGGED_EVERY = Duration.ofSeconds(5);
 
     private final Stores stores;
     private final Manager manager;
@@ -51,6 +48,7 @@ final class Recovery {
     private final GuardSnapshot guarding;
     private final GuestNotes notes;
     private final Mirror mirror;
+    private final RebuildCatalog rebuilding;
     private final Set<Store> due = ConcurrentHashMap.newKeySet();
     private final Set<Store> unclear = new HashSet<>();
     private final Set<OperationId> left = new HashSet<>();
@@ -73,15 +71,21 @@ final class Recovery {
         this.guarding = guarding;
         this.notes = notes;
         this.mirror = mirror;
+        this.rebuilding = new RebuildCatalog(stores, catalog, this::dropOrphan);
     }
 
     /** At start: everything. What cannot be done yet, with libvirt away for one, is tried again by {@link #again}. */
-    synchronized void start() {
+    synchronized void start(Progress progress) {
         unclear.addAll(stores.open());
         stopped.addAll(notes.open(Kind.STOP));
         stores.open().forEach(Recovery::listen);
         if (catalog.needsRebuild()) {
-            rebuild(step -> LOG.info("catalog: {}", step));
+            Progress log = logged();
+            long snapshots = rebuild(step -> {
+                log.step(step);
+                progress.step(step);
+            });
+            LOG.info("the catalog was made from the stores: {} snapshots", snapshots);
         } else {
             stores.open().forEach(this::reconcile);
         }
@@ -90,6 +94,7 @@ final class Recovery {
 
     /** From time to time: stores that have come back, rollbacks and leftovers that had to wait or that a dead host left. */
     synchronized void again() {
+        heal();
         for (Store store : stores.openMissing()) {
             LOG.info("the store {} can be used again", store.place());
             listen(store);
@@ -277,51 +282,35 @@ final class Recovery {
         return guarded;
     }
 
-    /** Makes the catalog anew from storage. Snapshots on stores that are out of reach stay as the catalog had them. */
+    /**
+     * Makes the catalog anew from storage.
+     *
+     * @return how many snapshots it holds now
+     */
     synchronized long rebuild(Progress progress) {
-        List<Store> reachable = stores.open().stream().filter(Recovery::answers).toList();
-        Set<StoreId> ids = reachable.stream().map(Store::id).collect(Collectors.toSet());
-        List<Snapshot> elsewhere = new ArrayList<>();
-        everySnapshot(snapshot -> {
-            if (!ids.contains(snapshot.home()) && !snapshot.untouchable()) {
-                elsewhere.add(snapshot);
-            }
-        });
-        long[] count = new long[1];
-        Stream<Snapshot> read = reachable.stream().flatMap(this::complete).peek(snapshot -> {
-            count[0]++;
-            if (count[0] % 1000 == 0) {
-                progress.step("read " + count[0] + " snapshots");
-            }
-        });
-        try (Stream<Snapshot> all = Stream.concat(read, elsewhere.stream())) {
-            Iterator<Snapshot> iterator = all.iterator();
-            catalog.replaceAll(iterator);
-        }
-        progress.step("read " + count[0] + " snapshots");
-        return count[0] + elsewhere.size();
+        return rebuilding.rebuild(progress);
     }
 
-    /** An unmounted store is away, not empty: what the catalog knows of it stays. */
-    private static boolean answers(Store store) {
-        try {
-            store.published();
-            return true;
-        } catch (Problem e) {
-            LOG.warn("the catalog keeps what it knows of {}: {}", store.place(), e.getMessage());
-            return false;
+    /** Makes it anew if it is damaged or incomplete. */
+    synchronized void heal() {
+        if (catalog.needsRebuild()) {
+            try {
+                rebuild(logged());
+                LOG.info("the catalog is whole again");
+            } catch (Problem e) {
+                LOG.error("the catalog is not whole yet: {}", e.getMessage());
+            }
         }
     }
 
-    /** The snapshots whose home is this store. Parts of those whose home does not have them were never published: they go. */
-    private Stream<Snapshot> complete(Store store) {
-        return store.scan(problem -> LOG.error("{}", problem.getMessage())).filter(snapshot -> {
-            if (snapshot.home().equals(store.id())) {
-                return true;
+    private static Progress logged() {
+        long[] due = {System.nanoTime() + LOGGED_EVERY.toNanos()};
+        return step -> {
+            if (System.nanoTime() > due[0]) {
+                LOG.info("catalog: {}", step);
+                due[0] = System.nanoTime() + LOGGED_EVERY.toNanos();
             }
-            dropOrphan(store, snapshot);
-            return false;
-        });
+        };
     }
 
     private void dropOrphan(Store store, Snapshot part) {

@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
 import org.flatsnap.model.Disk;
+import org.flatsnap.model.OperationId;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.Problem.Code;
 import org.flatsnap.model.StoreId;
@@ -129,6 +130,30 @@ public final class Stores implements AutoCloseable {
                 "cannot reach the store " + id,
                 "it is not mounted or not configured",
                 "Mount it, or add its [[store]] to /etc/flatsnap/flatsnap.toml; 'flatsnap doctor' tells more"));
+    }
+
+    /** What an operation answered, if one of the stores within reach has kept it. */
+    Optional<String> answer(OperationId operation) {
+        for (Store store : open()) {
+            try {
+                Optional<String> answer = store.answer(operation);
+                if (answer.isPresent()) {
+                    return answer;
+                }
+            } catch (Problem e) {
+                LOG.warn("{}", e.getMessage());
+            }
+        }
+        return Optional.empty();
+    }
+
+    /** Has a store keep the answer to an operation, as well as it can: the catalog has it too. */
+    void keepAnswer(StoreId id, OperationId operation, String answer) {
+        try {
+            require(id).keepAnswer(operation, answer);
+        } catch (Problem e) {
+            LOG.info("only the catalog knows the answer to operation {}: {}", operation, e.why());
+        }
     }
 
     /** Excludes all others from changing anything about a VM: on every store that has a disk of it, and on these. */

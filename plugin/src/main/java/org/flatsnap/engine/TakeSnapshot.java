@@ -60,7 +60,7 @@ final class TakeSnapshot {
         try (VmLock lock = stores.lock(found, firstPlan.storeIds())) {
             Optional<Snapshot> earlier = catalog.findByOperation(request.operation());
             if (earlier.isPresent()) {
-                return earlier.get();
+                return sameRequest(earlier.get(), request, found);
             }
             Vm vm = references.again(found);
             DiskPlan plan = DiskPlan.of(vm, request.disks(), stores);
@@ -74,6 +74,17 @@ final class TakeSnapshot {
                     new Order(request.operation(), name, request.labels(), Optional.empty(), level, request.strict());
             return capture(vm, plan, order, progress);
         }
+    }
+
+    /** Storage knows which operation made a snapshot, and not its words. */
+    private static Snapshot sameRequest(Snapshot made, TakeRequest request, Vm vm) {
+        boolean same = made.vm().equals(vm.id())
+                && made.guard().isEmpty()
+                && request.name().map(made.name()::equals).orElse(true);
+        if (!same) {
+            throw Operations.otherRequest(request.operation());
+        }
+        return made;
     }
 
     /** What is still to be said when VM and disks are settled. */

@@ -1,11 +1,18 @@
 package org.flatsnap.store;
 
+import static java.util.Objects.requireNonNull;
+
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
+import org.flatsnap.linux.Durability;
+import org.flatsnap.model.OperationId;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.SnapshotId;
 import org.flatsnap.model.StoreId;
@@ -51,6 +58,53 @@ abstract class FiledStore implements Store {
     @Override
     public final Path savedFile(VmId vm, SnapshotId snapshot, String fileName) {
         return layout.snapshot(vm, snapshot).resolve(fileName);
+    }
+
+    /** Wrapped, because the content of a checked file is an object. */
+    private record Answer(String answer) {
+        Answer {
+            requireNonNull(answer, "answer");
+        }
+    }
+
+    @Override
+    public final void keepAnswer(OperationId operation, String answer) {
+        attempt("cannot keep the answer to operation " + operation, () -> {
+            Path file = layout.answer(operation);
+            if (!Files.exists(file.getParent())) {
+                Files.createDirectories(file.getParent());
+                Durability.sync(layout.base());
+            }
+            CheckedFile.replace(file, new Answer(answer));
+        });
+    }
+
+    @Override
+    public final Optional<String> answer(OperationId operation) {
+        return produce("cannot read the answer to operation " + operation, () -> {
+            try {
+                return Optional.of(
+                        CheckedFile.read(layout.answer(operation), Answer.class).answer());
+            } catch (NoSuchFileException e) {
+                requireMounted();
+                return Optional.empty();
+            }
+        });
+    }
+
+    /** Removes answers that nobody can be waiting for any more. */
+    final void dropOldAnswers() throws IOException {
+        Instant oldest = Instant.now().minus(ANSWERS_KEPT);
+        for (Path answer : Layout.entries(layout.answers())) {
+            try {
+                if (Files.getLastModifiedTime(answer).toInstant().isBefore(oldest)) {
+                    Files.deleteIfExists(answer);
+                }
+            } catch (NoSuchFileException e) {
+                // Another host was quicker.
+                continue;
+            }
+        }
     }
 
     @Override

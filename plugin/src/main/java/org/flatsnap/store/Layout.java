@@ -126,6 +126,15 @@ final class Layout {
         return intents().resolve(vm.value() + ".json");
     }
 
+    /** What operations answered, a file each. */
+    Path answers() {
+        return base.resolve("answers");
+    }
+
+    Path answer(OperationId operation) {
+        return answers().resolve(operation + ".json");
+    }
+
     private Path changes() {
         return base.resolve("changes");
     }

@@ -15,9 +15,12 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.Spliterator;
+import java.util.Spliterators;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
 import org.flatsnap.linux.Durability;
 import org.flatsnap.linux.FileIdentity;
 import org.flatsnap.linux.FileStatus;
@@ -167,8 +170,20 @@ public final class ReflinkStore extends FiledStore {
 
     @Override
     public Stream<Snapshot> scan(Consumer<Problem> damaged) {
-        return published().entrySet().stream()
-                .flatMap(entry -> readForScan(entry.getValue(), entry.getKey(), damaged).stream());
+        return walk().flatMap(entry -> readForScan(entry.getValue(), entry.getKey(), damaged).stream());
+    }
+
+    @Override
+    public long countPublished() {
+        return walk().count();
+    }
+
+    private Stream<Map.Entry<SnapshotId, VmId>> walk() {
+        PublishedIds ids = produce("cannot list snapshots", () -> {
+            requireMounted();
+            return new PublishedIds(this, layout);
+        });
+        return StreamSupport.stream(Spliterators.spliteratorUnknownSize(ids, Spliterator.DISTINCT), false);
     }
 
     private Optional<Snapshot> readForScan(VmId vm, SnapshotId snapshot, Consumer<Problem> damaged) {
@@ -188,24 +203,9 @@ public final class ReflinkStore extends FiledStore {
 
     @Override
     public Map<SnapshotId, VmId> published() {
-        return produce("cannot list snapshots", () -> {
-            requireMounted();
-            Map<SnapshotId, VmId> published = new HashMap<>();
-            for (Path directory : Layout.entries(layout.vms())) {
-                if (!VmId.looksLikeOne(directory.getFileName().toString())) {
-                    LOG.warn("{} is not of flatsnap's making and is left alone", directory);
-                    continue;
-                }
-                VmId vm = new VmId(directory.getFileName().toString());
-                for (Path snapshot : Layout.entries(directory)) {
-                    String name = snapshot.getFileName().toString();
-                    if (SnapshotId.looksLikeOne(name)) {
-                        published.put(new SnapshotId(name), vm);
-                    }
-                }
-            }
-            return published;
-        });
+        Map<SnapshotId, VmId> published = new HashMap<>();
+        walk().forEach(entry -> published.put(entry.getKey(), entry.getValue()));
+        return published;
     }
 
     @Override
@@ -430,6 +430,7 @@ public final class ReflinkStore extends FiledStore {
     public boolean recover(Predicate<VmId> exists) {
         return produce("cannot clear what an interrupted operation left", () -> {
             requireMounted();
+            dropOldAnswers();
             return new Leftovers(this, exists).clear();
         });
     }

@@ -27,6 +27,9 @@ import org.flatsnap.model.VmName;
  * threads; those that change something about a VM want its {@link #lock} held by the caller.
  */
 public interface Store extends AutoCloseable {
+    /** How long answers stay; {@link #recover} removes older ones. */
+    Duration ANSWERS_KEPT = Duration.ofDays(7);
+
     /** Identity, unchanged when the store is mounted elsewhere. */
     StoreId id();
 
@@ -73,6 +76,11 @@ public interface Store extends AutoCloseable {
 
     /** The ids of every published snapshot and their VMs, without reading them. */
     Map<SnapshotId, VmId> published();
+
+    /** How many snapshots are published, in little memory. */
+    default long countPublished() {
+        return published().size();
+    }
 
     /**
      * What other hosts have done here since this was last called; everything, the first time, when it also makes this host
@@ -136,6 +144,16 @@ public interface Store extends AutoCloseable {
      * @param guarded what the live disks were like when their guard was taken
      */
     Staged stage(OperationId operation, Snapshot snapshot, List<DiskImage> images, Map<DiskName, DiskStamp> guarded);
+
+    /**
+     * Keeps durably what an operation answered, for a retry that comes when the catalog has been lost. Needs room.
+     *
+     * @param answer replaces what was kept for the operation
+     */
+    void keepAnswer(OperationId operation, String answer);
+
+    /** What was kept for an operation in the last {@link #ANSWERS_KEPT}. */
+    Optional<String> answer(OperationId operation);
 
     /** Makes the intent stand durably. */
     void write(Intent intent);

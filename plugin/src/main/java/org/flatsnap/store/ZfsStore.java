@@ -687,6 +687,7 @@ public final class ZfsStore extends FiledStore {
     public boolean recover(Predicate<VmId> exists) {
         return produce("cannot clear what an interrupted operation left", () -> {
             requireMounted();
+            dropOldAnswers();
             readers.sweep();
             return new ZfsLeftovers(this, exists).clear();
         });

@@ -16,6 +16,7 @@
  * .flatsnap/vms/&lt;vm id&gt;/.deleted/&lt;snapshot id&gt;/          unpublished, being freed
  * .flatsnap/staging/&lt;node&gt;-&lt;boot id&gt;-&lt;operation id&gt;/     unpublished work; its owner holds a flock on "owner" in it
  * .flatsnap/intents/&lt;vm id&gt;.json                         a rollback under way: the VM must not start while it stands
+ * .flatsnap/answers/&lt;operation id&gt;.json                what a delete or rollback of the last week answered, for its retry
  * .flatsnap/changes/&lt;node&gt;                               what this host changed, a line each, for the others to follow
  * </pre>
  *
