@@ -9,7 +9,9 @@ import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.ZoneId;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Function;
@@ -17,6 +19,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.flatsnap.linux.zfs.DatasetName;
 import org.flatsnap.model.Problem;
+import org.flatsnap.store.Reserve;
 import org.flatsnap.store.StorePlace;
 import org.tomlj.Toml;
 import org.tomlj.TomlArray;
@@ -37,6 +40,7 @@ import org.tomlj.TomlTable;
  * @param stopTimeout how long a guest may take to shut down before its power is cut
  * @param guardRetention how long the snapshot taken before a rollback stays
  * @param stores where the stores are
+ * @param reserves the room that is left to guests, of the stores that say it
  */
 public record Configuration(
         Path stateDirectory,
@@ -47,7 +51,8 @@ public record Configuration(
         Duration freezeTimeout,
         Duration stopTimeout,
         Duration guardRetention,
-        List<StorePlace> stores) {
+        List<StorePlace> stores,
+        Map<StorePlace, Reserve> reserves) {
     private static final Pattern DURATION = Pattern.compile("([0-9]{1,5})(ms|s|m|h|d)");
     private static final Set<String> KEYS = new TreeSet<>(Set.of(
             "state-directory",
@@ -101,6 +106,7 @@ public record Configuration(
                 throw problem(error.position(), error.getMessage(), "Correct that line");
             }
             refuseUnknown(toml, "", KEYS);
+            Map<StorePlace, Reserve> reserves = new HashMap<>();
             return new Configuration(
                     value("state-directory", Path.of("/var/lib/flatsnap"), Reader::path),
                     value("socket", Path.of("/run/flatsnap/flatsnapd.sock"), Reader::path),
@@ -110,10 +116,11 @@ public record Configuration(
                     value("freeze-timeout", Duration.ofSeconds(8), Reader::standstill),
                     value("stop-timeout", Duration.ofSeconds(60), Reader::duration),
                     value("guard-retention", Duration.ofDays(7), Reader::duration),
-                    stores());
+                    stores(reserves),
+                    Map.copyOf(reserves));
         }
 
-        private List<StorePlace> stores() {
+        private List<StorePlace> stores(Map<StorePlace, Reserve> reserves) {
             Object value = toml.get("store");
             if (value == null) {
                 return List.of();
@@ -127,20 +134,23 @@ public record Configuration(
                             "'store' is not a list of tables",
                             "Write [[store]] and below it path = \"/...\" or dataset = \"...\"");
                 }
-                refuseUnknown(table, "store.", new TreeSet<>(Set.of("dataset", "path")));
-                if (table.size() != 1) {
+                refuseUnknown(table, "store.", new TreeSet<>(Set.of("dataset", "path", "reserve")));
+                if (table.contains("path") == table.contains("dataset")) {
                     throw problem(
                             toml.inputPositionOf("store"),
-                            table.isEmpty()
+                            !table.contains("path")
                                     ? "a [[store]] has neither 'path' nor 'dataset'"
                                     : "a [[store]] has both 'path' and 'dataset'",
                             "Give it one: path = \"/var/lib/libvirt/images\" for XFS, btrfs or OCFS2,"
                                     + " dataset = \"tank/vms\" for ZFS");
                 }
-                stores.add(
-                        table.contains("path")
-                                ? new StorePlace.Directory(value(table, "path", Reader::path))
-                                : new StorePlace.Dataset(value(table, "dataset", Reader::dataset)));
+                StorePlace place = table.contains("path")
+                        ? new StorePlace.Directory(value(table, "path", Reader::path))
+                        : new StorePlace.Dataset(value(table, "dataset", Reader::dataset));
+                stores.add(place);
+                if (table.contains("reserve")) {
+                    reserves.put(place, value(table, "reserve", Reserve::parse));
+                }
             }
             return List.copyOf(stores);
         }

@@ -70,8 +70,11 @@ public final class Daemon implements AutoCloseable {
         Catalog catalog = own(Catalog.open(state.resolve("catalog.db")));
         GuestNotes notes = new GuestNotes(state.resolve("guests"));
         Quiescer quiescer = new Quiescer(libvirt, notes, configuration.freezeTimeout());
-        Stores stores =
-                new Stores(configuration.stores(), KnownStores.read(state.resolve("stores.json")), LOCK_PATIENCE);
+        Stores stores = new Stores(
+                configuration.stores(),
+                configuration.reserves(),
+                KnownStores.read(state.resolve("stores.json")),
+                LOCK_PATIENCE);
         Engine engine = own(new Engine(
                 stores,
                 manager,

@@ -57,6 +57,7 @@ final class CloneVm {
             return result(earlier.get(), List.of());
         }
         refuseName(name);
+        stores.refuseFull("cannot make VM " + name, from.stores());
         Map<DiskName, Path> files = files(from, name);
         Optional<Path> firmware = from.firmware().map(file -> newFirmware(file, name, id));
         Manager.CloneDefinition definition = manager.prepareClone(definition(from), id, name, files, firmware);

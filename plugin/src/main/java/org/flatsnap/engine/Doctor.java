@@ -4,7 +4,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import org.flatsnap.engine.Finding.Level;
 import org.flatsnap.hypervisor.Quiescer;
@@ -26,6 +25,7 @@ final class Doctor {
     private static final Path XMLLINT = Path.of("/usr/bin/xmllint");
 
     private static final double NEARLY_FULL = 0.1;
+    private static final int NEARLY_RESERVED = 2;
 
     private final Stores stores;
     private final Manager manager;
@@ -113,14 +113,11 @@ final class Doctor {
         }
     }
 
-    private static Finding examine(String subject, Store store) {
+    private Finding examine(String subject, Store store) {
         StoreStatus status = store.status();
-        String size = String.format(
-                Locale.ROOT,
-                "%s, %.1f of %.1f GiB free",
-                status.fileSystem(),
-                status.availableBytes() / (double) (1 << 30),
-                status.totalBytes() / (double) (1 << 30));
+        long reserve = stores.reserve(store, status);
+        String size = status.fileSystem() + ", " + Size.text(status.availableBytes()) + " of "
+                + Size.text(status.totalBytes()) + " free";
         if (status.readOnly()) {
             return new Finding(
                     Level.FAILURE,
@@ -130,9 +127,21 @@ final class Doctor {
                             ? "See 'zpool get readonly " + dataset.name().pool() + "', then import the pool writable"
                             : "Look at dmesg for the cause, then: mount -o remount,rw " + store.place());
         }
-        if (status.availableBytes() < NEARLY_FULL * status.totalBytes()) {
+        String remedy = "Delete snapshots that are not needed, or enlarge the file system";
+        if (status.availableBytes() < reserve) {
             return new Finding(
-                    Level.WARNING, subject, size, "Delete snapshots that are not needed, or enlarge the file system");
+                    Level.FAILURE,
+                    subject,
+                    size + ": nothing is taken or cloned, because " + Size.text(reserve)
+                            + " are reserved for what guests write",
+                    remedy + ", or lower 'reserve' of this [[store]] in /etc/flatsnap/flatsnap.toml");
+        }
+        if (status.availableBytes() < Math.max(NEARLY_FULL * status.totalBytes(), NEARLY_RESERVED * reserve)) {
+            return new Finding(
+                    Level.WARNING,
+                    subject,
+                    size + "; below " + Size.text(reserve) + " nothing is taken or cloned",
+                    remedy);
         }
         return Finding.ok(subject, size);
     }

@@ -20,8 +20,10 @@ import org.flatsnap.model.StoreId;
 import org.flatsnap.model.Vm;
 import org.flatsnap.model.VmId;
 import org.flatsnap.store.KnownStores;
+import org.flatsnap.store.Reserve;
 import org.flatsnap.store.Store;
 import org.flatsnap.store.StorePlace;
+import org.flatsnap.store.StoreStatus;
 import org.flatsnap.store.VmLock;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -34,6 +36,7 @@ public final class Stores implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Stores.class);
 
     private final List<StorePlace> configured;
+    private final Map<StorePlace, Reserve> reserves;
     private final Duration patience;
     private final KnownStores known;
     private final Map<StorePlace, Store> open = new LinkedHashMap<>();
@@ -46,7 +49,18 @@ public final class Stores implements AutoCloseable {
      * @param patience how long to wait for a VM that another operation works on
      */
     public Stores(List<StorePlace> configured, KnownStores known, Duration patience) {
+        this(configured, Map.of(), known, patience);
+    }
+
+    /**
+     * The same with room that is left to guests.
+     *
+     * @param reserves where it is not {@link Reserve#DEFAULT}
+     */
+    public Stores(
+            List<StorePlace> configured, Map<StorePlace, Reserve> reserves, KnownStores known, Duration patience) {
         this.configured = List.copyOf(configured);
+        this.reserves = Map.copyOf(reserves);
         this.known = known;
         this.patience = patience;
         openMissing();
@@ -217,6 +231,34 @@ public final class Stores implements AutoCloseable {
     public synchronized void close() {
         open.values().forEach(Store::close);
         open.clear();
+    }
+
+    /** The room on a store that snapshots leave to the guests, in bytes. */
+    synchronized long reserve(Store store, StoreStatus status) {
+        return open.entrySet().stream()
+                .filter(entry -> entry.getValue().equals(store))
+                .findFirst()
+                .map(entry -> reserves.getOrDefault(entry.getKey(), Reserve.DEFAULT))
+                .orElse(Reserve.DEFAULT)
+                .of(status.totalBytes());
+    }
+
+    /** Refuses what would let guests write into the room that is left to them. */
+    void refuseFull(String what, Collection<StoreId> ids) {
+        for (StoreId id : ids) {
+            Store store = require(id);
+            StoreStatus status = store.status();
+            long reserve = reserve(store, status);
+            if (status.availableBytes() < reserve) {
+                throw new Problem(
+                        Code.NO_SPACE,
+                        what,
+                        "the store " + store.place() + " has " + Size.text(status.availableBytes()) + " free, and "
+                                + Size.text(reserve) + " are reserved for what guests write",
+                        "Delete snapshots that are not needed ('flatsnap space VM' tells what that frees), enlarge the file"
+                                + " system, or lower 'reserve' of this [[store]] in /etc/flatsnap/flatsnap.toml");
+            }
+        }
     }
 
     /** Refuses work on a VM whose rollback has been decided and not finished. */

@@ -28,7 +28,8 @@ import org.flatsnap.store.VmLock;
  *
  * <ol>
  *   <li>Choose the disks and find the store of each; a disk that cannot be part of it ends it here, by name.
- *   <li>Lock the VM on these stores, then look at it again: only now its state counts.
+ *   <li>Lock the VM on these stores, then look at it again: only now its state counts. Stores without the room that guests need
+ *       end it here. (A guard is taken all the same: to go back may be the way out, and it takes hardly any room by itself.)
  *   <li>Open a capture on each store. What follows is invisible until published and vanishes if it fails.
  *   <li>Bring the guest to stand still, clone the disks (milliseconds), let it go on.
  *   <li>Make the clones durable and publish them by one rename, the home store last.
@@ -66,6 +67,7 @@ final class TakeSnapshot {
             DiskPlan plan = DiskPlan.of(vm, request.disks(), stores);
             refuseMoved(vm, firstPlan, plan);
             stores.refuseIntent(vm, plan.storeIds());
+            stores.refuseFull("cannot take a snapshot of VM " + vm, plan.storeIds());
             SnapshotName name = request.name().orElseGet(() -> nameFromTime(""));
             refuseDuplicate(vm, name);
             Consistency level = request.level()

@@ -8,8 +8,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.ZoneId;
+import java.util.Map;
 import org.flatsnap.linux.zfs.DatasetName;
 import org.flatsnap.model.Problem;
+import org.flatsnap.store.Reserve;
 import org.flatsnap.store.StorePlace;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -48,6 +50,7 @@ class ConfigurationTest {
                 path = "/a"
                 [[store]]
                 path = "/b/../c"
+                reserve = "20GiB"
                 """);
         assertThat(configuration)
                 .isEqualTo(new Configuration(
@@ -60,7 +63,18 @@ class ConfigurationTest {
                         Duration.ofMinutes(2),
                         Duration.ofHours(12),
                         java.util.List.of(
-                                new StorePlace.Directory(Path.of("/a")), new StorePlace.Directory(Path.of("/c")))));
+                                new StorePlace.Directory(Path.of("/a")), new StorePlace.Directory(Path.of("/c"))),
+                        Map.of(new StorePlace.Directory(Path.of("/c")), Reserve.parse("20GiB"))));
+    }
+
+    @Test
+    void aReserveIsAShareOrASize() {
+        assertThat(Reserve.DEFAULT.of(100L << 30)).isEqualTo(5L << 30);
+        assertThat(Reserve.DEFAULT.of(100L << 40)).isEqualTo(10L << 30);
+        assertThat(Reserve.parse("12.5%").of(1000)).isEqualTo(125);
+        assertThat(Reserve.parse("0%").of(1000)).isZero();
+        assertThat(Reserve.parse("20GiB").of(1L << 40)).isEqualTo(20L << 30);
+        assertThat(Reserve.parse("999999TiB").of(1000)).isEqualTo(1000);
     }
 
     @Test
@@ -98,6 +112,9 @@ class ConfigurationTest {
                 "[[store]]\\ndataset = '/tank' | line 2 | 'dataset' is \"/tank\" | such as \"tank/vms\"",
                 "[[store]]\\npath = '/x'\\nsize = 5 | line 3 | unknown key 'store.size' | Known keys are: dataset, path",
                 "view = '/x'\\nview = '/y' | line 2 | view | Correct that line",
+                "[[store]]\\nreserve = '5%' | line 1 | neither 'path' nor 'dataset' | dataset =",
+                "[[store]]\\npath = '/x'\\nreserve = '105%' | line 3 | 'reserve' is \"105%\" | such as \"5%\"",
+                "[[store]]\\npath = '/x'\\nreserve = 5 | line 3 | 'reserve' is not a text | in quotes",
                 "view = | line 1 | Unexpected | Correct that line"
             })
     void aFaultIsNamedByFileLineAndKey(String toml, String line, String why, String remedy) {

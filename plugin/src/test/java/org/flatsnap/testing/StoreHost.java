@@ -61,6 +61,11 @@ public final class StoreHost implements AutoCloseable {
         return engine;
     }
 
+    /** Where its catalog lies. */
+    public Path state() {
+        return state;
+    }
+
     /** What the host knows. */
     public Catalog catalog() {
         return catalog;
