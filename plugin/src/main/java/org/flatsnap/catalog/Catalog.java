@@ -441,7 +441,7 @@ public final class Catalog implements AutoCloseable {
             throw failures.unusable(e.getCause());
         } catch (RuntimeException | AssertionError e) {
             if (!needsRebuild) {
-                log.error("the catalog {} is damaged", file, e);
+                log.error("the catalog {} is damaged: {}", file, e.getMessage(), e instanceof Damage ? null : e);
             }
             needsRebuild = true;
             listeners.forEach(CatalogListener::damaged);

@@ -1,9 +1,7 @@
 package org.flatsnap.catalog;
 
-import com.google.gson.JsonParseException;
 import java.nio.charset.StandardCharsets;
 import org.flatsnap.model.Json;
-import org.flatsnap.model.Problem;
 import org.flatsnap.model.Snapshot;
 
 /** A snapshot as the catalog keeps it: its JSON on one line, in UTF-8. */
@@ -17,7 +15,7 @@ final class SnapshotRecord {
     static Snapshot parse(byte[] bytes) {
         try {
             return Json.COMPACT.fromJson(new String(bytes, StandardCharsets.UTF_8), Snapshot.class);
-        } catch (JsonParseException | Problem | IllegalArgumentException | NullPointerException e) {
+        } catch (RuntimeException e) {
             throw new Damage("a record cannot be read", e);
         }
     }

@@ -37,6 +37,8 @@ import org.xml.sax.SAXException;
  */
 final class DomainXml {
     private static final String AGENT_CHANNEL = "org.qemu.guest_agent.0";
+    private static final String MAX_DEPTH = "200";
+
     private final Document document;
 
     private DomainXml(Document document) {
@@ -50,6 +52,8 @@ final class DomainXml {
             factory.setFeature("http://apache.org/xml/features/disallow-doctype-decl", true);
             factory.setXIncludeAware(false);
             factory.setExpandEntityReferences(false);
+            // What walks the tree later does so by recursion.
+            factory.setAttribute("jdk.xml.maxElementDepth", MAX_DEPTH);
             var builder = factory.newDocumentBuilder();
             // The parser's own handler prints to standard error.
             builder.setErrorHandler(null);

@@ -2,10 +2,8 @@ package org.flatsnap.store;
 
 import static java.util.Objects.requireNonNullElse;
 
-import com.google.gson.JsonParseException;
 import java.util.Optional;
 import org.flatsnap.model.Json;
-import org.flatsnap.model.Problem;
 import org.flatsnap.model.SnapshotId;
 import org.flatsnap.model.VmId;
 
@@ -32,7 +30,7 @@ record ChangeLine(boolean everything, Optional<VmId> vm, Optional<SnapshotId> sn
         try {
             return Optional.ofNullable(Json.COMPACT.fromJson(text, ChangeLine.class))
                     .filter(line -> line.everything || (line.vm.isPresent() && line.snapshot.isPresent()));
-        } catch (JsonParseException | Problem e) {
+        } catch (RuntimeException e) {
             return Optional.empty();
         }
     }

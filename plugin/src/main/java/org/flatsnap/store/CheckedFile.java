@@ -1,10 +1,12 @@
 package org.flatsnap.store;
 
+import static java.util.Objects.requireNonNull;
+
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
 import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -68,7 +70,11 @@ final class CheckedFile {
      * @throws IOException if it cannot be read
      */
     static <T> T read(Path file, Class<T> type) throws IOException {
-        return parse(Files.readString(file), file, type);
+        try {
+            return parse(Files.readString(file), file, type);
+        } catch (CharacterCodingException e) {
+            throw damaged(file, "it is not text in UTF-8", e);
+        }
     }
 
     /**
@@ -88,12 +94,11 @@ final class CheckedFile {
             if (!digest(content).equals(envelope.get("sha256").getAsString())) {
                 throw damaged(name, "its checksum does not match its content", null);
             }
-            return Json.COMPACT.fromJson(content, type);
-        } catch (JsonParseException
-                | IllegalStateException
-                | NullPointerException
-                | UnsupportedOperationException
-                | NumberFormatException e) {
+            return requireNonNull(Json.COMPACT.fromJson(content, type), "content");
+        } catch (Problem e) {
+            throw e.code() == Problem.Code.INTERNAL ? e : damaged(name, e.what() + ": " + e.why(), e);
+        } catch (RuntimeException e) {
+            // Gson wraps what a constructor throws in exceptions without a type of their own.
             throw damaged(name, "it is not the JSON that flatsnap wrote", e);
         }
     }

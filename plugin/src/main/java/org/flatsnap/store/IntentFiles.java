@@ -57,7 +57,11 @@ final class IntentFiles {
 
     private static Optional<Intent> read(Path file) throws IOException {
         try {
-            return Optional.of(CheckedFile.read(file, Intent.class));
+            Intent intent = CheckedFile.read(file, Intent.class);
+            if (!file.endsWith(intent.vm() + SUFFIX)) {
+                throw CheckedFile.damaged(file, "it is of another VM, " + intent.vm(), null);
+            }
+            return Optional.of(intent);
         } catch (NoSuchFileException e) {
             return Optional.empty();
         }

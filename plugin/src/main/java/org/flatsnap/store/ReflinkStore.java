@@ -212,7 +212,12 @@ public final class ReflinkStore extends FiledStore {
     public Optional<Snapshot> read(VmId vm, SnapshotId snapshot) {
         return produce("cannot read snapshot " + snapshot, () -> {
             try {
-                return Optional.of(CheckedFile.read(layout.metadata(vm, snapshot), Snapshot.class));
+                Path file = layout.metadata(vm, snapshot);
+                Snapshot content = CheckedFile.read(file, Snapshot.class);
+                if (!content.vm().equals(vm) || !content.id().equals(snapshot)) {
+                    throw CheckedFile.damaged(file, "it is of another snapshot, " + content.id(), null);
+                }
+                return Optional.of(content);
             } catch (NoSuchFileException e) {
                 requireMounted();
                 return Optional.empty();

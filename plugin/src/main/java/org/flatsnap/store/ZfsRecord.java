@@ -77,9 +77,16 @@ final class ZfsRecord {
         try {
             int dot = first.indexOf('.');
             int parts = Integer.parseInt(first.substring(0, dot));
+            if (parts < 1 || parts > MAX_PARTS) {
+                throw CheckedFile.damaged(name, "it says that it has " + parts + " properties", null);
+            }
             StringBuilder encoded = new StringBuilder(first.substring(dot + 1));
             for (int i = 1; i < parts; i++) {
-                encoded.append(values.apply(PROPERTY + i));
+                String part = values.apply(PROPERTY + i);
+                if (part == null) {
+                    throw CheckedFile.damaged(name, "its property " + PROPERTY + i + " is gone", null);
+                }
+                encoded.append(part);
             }
             byte[] bytes = Base64.getDecoder().decode(encoded.toString());
             try (InflaterInputStream inflater = new InflaterInputStream(new ByteArrayInputStream(bytes))) {
