@@ -6,7 +6,10 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.time.Instant;
 
-/** Bytes of a published snapshot, which never change while they can be read. Safe for use by several threads. */
+/**
+ * Bytes of a published snapshot, which never change while they can be read. What was deleted meanwhile is told by
+ * {@link java.nio.file.NoSuchFileException}. Safe for use by several threads.
+ */
 public interface Content {
     /**
      * What is known without opening it.

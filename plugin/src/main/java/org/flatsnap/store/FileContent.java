@@ -2,16 +2,26 @@ package org.flatsnap.store;
 
 import java.io.IOException;
 import java.nio.channels.FileChannel;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import org.flatsnap.linux.Errno;
+import org.flatsnap.linux.ErrnoException;
 import org.flatsnap.linux.FileStatus;
 
 /** A file that is replaced and never written to. */
 record FileContent(Path file) implements Content {
     @Override
     public Status status() throws IOException {
-        FileStatus status = FileStatus.of(file);
-        return new Status(status.size(), status.blocks(), status.modified());
+        try {
+            FileStatus status = FileStatus.of(file);
+            return new Status(status.size(), status.blocks(), status.modified());
+        } catch (ErrnoException e) {
+            if (e.errno() == Errno.ENOENT) {
+                throw (IOException) new NoSuchFileException(file.toString()).initCause(e);
+            }
+            throw e;
+        }
     }
 
     @Override

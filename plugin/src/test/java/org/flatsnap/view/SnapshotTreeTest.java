@@ -1,12 +1,16 @@
 package org.flatsnap.view;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.flatsnap.testing.Bench.rawDisk;
 
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.SecureDirectoryStream;
+import java.nio.file.attribute.BasicFileAttributeView;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.List;
@@ -125,6 +129,24 @@ class SnapshotTreeTest {
             bench.delete(vm, "s0");
             assertThat(directory(snapshot)).doesNotExist();
             assertThat(open.readAllBytes()).hasSize((1 << 20) - 1).startsWith('0');
+        }
+    }
+
+    /** As find and cp do, which go from directory to file while others delete. */
+    @Test
+    void whatIsDeletedOnTheWayToItIsMissingAndNotDamaged() throws IOException {
+        Snapshot snapshot = bench.take(vm, "s0");
+        try (var disks = Files.newDirectoryStream(directory(snapshot).resolve("disks"))) {
+            SecureDirectoryStream<Path> open = (SecureDirectoryStream<Path>) disks;
+            Path image = Path.of("vda.raw");
+            assertThat(open.getFileAttributeView(image, BasicFileAttributeView.class)
+                            .readAttributes()
+                            .size())
+                    .isEqualTo(1 << 20);
+            bench.delete(vm, "s0");
+            assertThatThrownBy(() -> open.getFileAttributeView(image, BasicFileAttributeView.class)
+                            .readAttributes())
+                    .isInstanceOf(NoSuchFileException.class);
         }
     }
 
