@@ -74,7 +74,7 @@ public final class Quiescer implements AutoCloseable {
         turn.lock();
         try {
             return switch (vm.state()) {
-                case OFF, PAUSED -> atRest(vm, asked, several, moment);
+                case OFF, PAUSED -> atRest(vm, vm.state(), asked, several, moment);
                 case RUNNING -> duringRun(vm, asked, several, strict, moment);
             };
         } finally {
@@ -82,12 +82,12 @@ public final class Quiescer implements AutoCloseable {
         }
     }
 
-    private Quiescence atRest(Vm vm, Consistency asked, boolean several, Runnable moment) {
+    private Quiescence atRest(Vm vm, VmState state, Consistency asked, boolean several, Runnable moment) {
         moment.run();
         boolean woken = several && guests.state(vm.id()) == VmState.RUNNING;
-        String note = asked == Consistency.CRASH ? "" : "the VM was " + vm.state();
+        String note = asked == Consistency.CRASH ? "" : "the VM was " + state;
         return new Quiescence(
-                asked, Consistency.CRASH, vm.state(), 0, 0, woken, woken ? "the VM was started meanwhile" : note);
+                asked, Consistency.CRASH, state, 0, 0, woken, woken ? "the VM was started meanwhile" : note);
     }
 
     private Quiescence duringRun(Vm vm, Consistency asked, boolean several, boolean strict, Runnable moment) {
@@ -206,7 +206,9 @@ public final class Quiescer implements AutoCloseable {
         AtomicBoolean late = new AtomicBoolean();
         ScheduledFuture<?> deadline = deadline(vm.id(), late);
         try {
-            guests.suspend(vm.id());
+            if (!suspended(vm)) {
+                return atRest(vm, VmState.OFF, asked, true, moment);
+            }
             moment.run();
             if (guests.state(vm.id()) != VmState.PAUSED) {
                 late.set(true);
@@ -216,6 +218,19 @@ public final class Quiescer implements AutoCloseable {
             resume(vm.id());
         }
         return new Quiescence(asked, Consistency.CRASH, VmState.RUNNING, 0, millisSince(begun), late.get(), note);
+    }
+
+    /** @return false if it was shut down since it was looked at, for a rollback or by somebody else */
+    private boolean suspended(Vm vm) {
+        try {
+            guests.suspend(vm.id());
+            return true;
+        } catch (Problem e) {
+            if (guests.state(vm.id()) == VmState.OFF) {
+                return false;
+            }
+            throw e;
+        }
     }
 
     /** Lets the guest go on when it has stood still for too long, whatever the thread that stopped it is doing. */
