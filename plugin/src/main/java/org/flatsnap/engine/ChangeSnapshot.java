@@ -34,6 +34,7 @@ final class ChangeSnapshot {
         Snapshot named = named(vm, snapshot);
         progress.step("waiting for other work on VM " + named.vmName());
         try (VmLock lock = stores.lock(named.vm(), named.stores())) {
+            References.refuseOther(named, references.ownSnapshot(named.vm(), snapshot));
             Snapshot present = present(named);
             if (present.labels().held()) {
                 throw new Problem(
@@ -91,6 +92,7 @@ final class ChangeSnapshot {
     Snapshot relabel(String vm, String snapshot, UnaryOperator<Labels> change) {
         Snapshot named = named(vm, snapshot);
         try (VmLock lock = stores.lock(named.vm(), List.of(named.home()))) {
+            References.refuseOther(named, references.ownSnapshot(named.vm(), snapshot));
             Snapshot present = present(named);
             Snapshot changed = present.with(change.apply(present.labels()));
             stores.require(present.home()).replace(changed);
@@ -105,7 +107,7 @@ final class ChangeSnapshot {
     }
 
     /** The truth about it, which the catalog may have missed. */
-    private Snapshot present(Snapshot named) {
+    Snapshot present(Snapshot named) {
         Store home = stores.require(named.home());
         return home.read(named.vm(), named.id()).orElseThrow(() -> {
             catalog.remove(named.id());

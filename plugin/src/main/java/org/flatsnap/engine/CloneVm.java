@@ -39,12 +39,15 @@ final class CloneVm {
     private final Stores stores;
     private final Manager manager;
     private final FinishRollback finishing;
+    private final ChangeSnapshot changing;
 
-    CloneVm(References references, Stores stores, Manager manager, FinishRollback finishing) {
+    CloneVm(
+            References references, Stores stores, Manager manager, FinishRollback finishing, ChangeSnapshot changing) {
         this.references = references;
         this.stores = stores;
         this.manager = manager;
         this.finishing = finishing;
+        this.changing = changing;
     }
 
     CloneResult clone(OperationId operation, String vm, String snapshot, VmName name, Progress progress) {
@@ -65,6 +68,8 @@ final class CloneVm {
         List<CloneOut> made = new ArrayList<>();
         try {
             try (VmLock lock = stores.lock(source, from.stores())) {
+                References.refuseOther(from, references.ownSnapshot(source, snapshot));
+                changing.present(from);
                 progress.step("cloning " + files.size() + (files.size() == 1 ? " disk" : " disks"));
                 for (StoreId store :
                         from.disks().stream().map(DiskImage::store).distinct().toList()) {
@@ -86,9 +91,16 @@ final class CloneVm {
 
     /** Others keep no definition, so that of a snapshot that was theirs is the VM's present one. */
     private String definition(Snapshot from) {
-        return from.foreign().isEmpty()
-                ? finishing.definition(from)
-                : references.vm(from.vm().value()).definition();
+        if (from.foreign().isPresent()) {
+            return references.vm(from.vm().value()).definition();
+        }
+        try {
+            return finishing.definition(from);
+        } catch (Problem e) {
+            // No lock is held yet, so it may just have been deleted.
+            changing.present(from);
+            throw e;
+        }
     }
 
     /** A connection that broke says nothing about whether the VM was defined, and the disks of a VM must not be taken away. */

@@ -98,7 +98,7 @@ public final class Engine implements AutoCloseable {
         GuardSnapshot guarding = new GuardSnapshot(stores, taking, clock, settings.guardRetention());
         this.rolling = new RollBack(
                 references, stores, manager, guarding, finishing, changing, notes, settings.stopPatience());
-        this.cloning = new CloneVm(references, stores, manager, finishing);
+        this.cloning = new CloneVm(references, stores, manager, finishing, changing);
         this.measuring = new MeasureSpace(references, stores, catalog);
         Mirror mirror = new Mirror(catalog);
         this.recovery = new Recovery(stores, manager, catalog, finishing, operations, guarding, notes, mirror);

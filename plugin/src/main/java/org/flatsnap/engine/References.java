@@ -99,6 +99,20 @@ final class References {
         return found;
     }
 
+    /**
+     * What is meant has to be looked up before the VM's lock can be taken, and by then a name or {@code latest} may mean
+     * another snapshot: this refuses to work with one that is not meant any more.
+     */
+    static void refuseOther(Snapshot meant, Snapshot now) {
+        if (!meant.id().equals(now.id())) {
+            throw new Problem(
+                    Code.BUSY,
+                    "cannot work with snapshot " + meant.name() + " of VM " + meant.vmName(),
+                    "another operation made " + now.name() + " (" + now.id() + ") the one that is meant",
+                    "Try again");
+        }
+    }
+
     /** The newest guard of a VM: what an undo goes back to. */
     Optional<Snapshot> newestGuard(VmId vm) {
         SnapshotQuery query = SnapshotQuery.ALL.ofVms(Set.of(vm));

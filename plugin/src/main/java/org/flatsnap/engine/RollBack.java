@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.flatsnap.engine.GuardSnapshot.Replaced;
@@ -78,17 +79,22 @@ final class RollBack {
 
     RollbackResult rollBack(RollbackRequest request, Progress progress) {
         Vm vm = references.vm(request.vm());
+        return to(() -> plan(request, vm), vm, progress);
+    }
+
+    private Plan plan(RollbackRequest request, Vm vm) {
         Snapshot target = references.ownSnapshot(vm.id(), request.snapshot());
         List<DiskImage> images = choose(vm, target, request.disks());
         boolean partial = !request.disks().isEmpty();
-        return to(
-                new Plan(request.operation(), target, images, partial, request.stop(), "rollback to " + target.name()),
-                vm,
-                progress);
+        return new Plan(request.operation(), target, images, partial, request.stop(), "rollback to " + target.name());
     }
 
     RollbackResult undo(OperationId operation, String vmNameOrId, boolean stop, Progress progress) {
         Vm vm = references.vm(vmNameOrId);
+        return to(() -> undoing(operation, vm, stop), vm, progress);
+    }
+
+    private Plan undoing(OperationId operation, Vm vm, boolean stop) {
         Snapshot guard = references
                 .newestGuard(vm.id())
                 .orElseThrow(() -> new Problem(
@@ -97,10 +103,7 @@ final class RollBack {
                         "no guard snapshot of it exists",
                         "Guards expire; roll back to another snapshot, see 'flatsnap list " + vm + "'"));
         Snapshot.Guard why = guard.guard().orElseThrow();
-        return to(
-                new Plan(operation, guard, guard.disks(), why.partial(), stop, "undo of " + why.before()),
-                vm,
-                progress);
+        return new Plan(operation, guard, guard.disks(), why.partial(), stop, "undo of " + why.before());
     }
 
     private record Plan(
@@ -113,6 +116,10 @@ final class RollBack {
 
         List<StoreId> stores() {
             return images.stream().map(DiskImage::store).distinct().toList();
+        }
+
+        StoreId primary() {
+            return stores().get(0);
         }
     }
 
@@ -134,15 +141,22 @@ final class RollBack {
                 .toList();
     }
 
-    private RollbackResult to(Plan plan, Vm named, Progress progress) {
+    /** @param wish what is wanted as things are now: each rollback makes a guard, so the next one means another */
+    private RollbackResult to(Supplier<Plan> wish, Vm named, Progress progress) {
+        Plan first = wish.get();
         progress.step("waiting for other rollbacks of VM " + named);
-        try (VmLock right = stores.lockRollback(named.id(), plan.stores().get(0))) {
-            return withRight(plan, references.again(named), progress);
+        try (VmLock right = stores.lockRollback(named.id(), first.primary())) {
+            Plan plan = wish.get();
+            if (!plan.primary().equals(first.primary())) {
+                // The right that was waited for is another one's.
+                References.refuseOther(first.target(), plan.target());
+            }
+            return withRight(wish, plan, references.again(named), progress);
         }
     }
 
     /** With the right to work on a rollback of the VM, by which other hosts know that this one is at it until all is done. */
-    private RollbackResult withRight(Plan plan, Vm found, Progress progress) {
+    private RollbackResult withRight(Supplier<Plan> wish, Plan plan, Vm found, Progress progress) {
         refuse(plan, found);
         boolean ran = found.state() != VmState.OFF;
         Intent intent;
@@ -152,7 +166,7 @@ final class RollBack {
                 notes.begin(found.id(), Kind.STOP);
                 manager.stop(found.id(), stopPatience);
             }
-            intent = decideLocked(plan, found, ran, progress);
+            intent = decideLocked(wish, plan, found, ran, progress);
         } catch (Problem e) {
             throw ran ? startAgain(found, e) : e;
         }
@@ -183,8 +197,10 @@ final class RollBack {
         }
     }
 
-    private Intent decideLocked(Plan plan, Vm found, boolean ran, Progress progress) {
+    private Intent decideLocked(Supplier<Plan> wish, Plan plan, Vm found, boolean ran, Progress progress) {
         try (VmLock lock = stores.lock(found, plan.stores())) {
+            References.refuseOther(plan.target(), wish.get().target());
+            changing.present(plan.target());
             Vm vm = references.again(found);
             stores.refuseIntent(vm, plan.stores());
             requireOff(vm, "it was started again just now");
