@@ -41,8 +41,7 @@ final class CloneVm {
     private final FinishRollback finishing;
     private final ChangeSnapshot changing;
 
-    CloneVm(
-            References references, Stores stores, Manager manager, FinishRollback finishing, ChangeSnapshot changing) {
+    CloneVm(References references, Stores stores, Manager manager, FinishRollback finishing, ChangeSnapshot changing) {
         this.references = references;
         this.stores = stores;
         this.manager = manager;
@@ -82,7 +81,7 @@ final class CloneVm {
             made.forEach(CloneOut::keep);
         } catch (Problem e) {
             settle(id, made, firmware, e);
-            throw e;
+            throw taken(name, id) ? existing(name, e) : e;
         } finally {
             made.forEach(CloneOut::close);
         }
@@ -137,12 +136,27 @@ final class CloneVm {
 
     private void refuseName(VmName name) {
         if (manager.vms().stream().anyMatch(vm -> vm.name().equals(name))) {
-            throw new Problem(
-                    Code.EXISTS,
-                    "cannot make VM " + name,
-                    "there is a VM of that name",
-                    "Choose another name, see 'flatsnap vms'");
+            throw existing(name, null);
         }
+    }
+
+    /** Whether another VM got the name while this one was made, for which the manager refused this one. */
+    private boolean taken(VmName name, VmId id) {
+        try {
+            return manager.vms().stream()
+                    .anyMatch(vm -> vm.name().equals(name) && !vm.id().equals(id));
+        } catch (Problem e) {
+            return false;
+        }
+    }
+
+    private static Problem existing(VmName name, Problem cause) {
+        return new Problem(
+                Code.EXISTS,
+                "cannot make VM " + name,
+                "there is a VM of that name",
+                "Choose another name, see 'flatsnap vms'",
+                cause);
     }
 
     private Map<DiskName, Path> files(Snapshot from, VmName name) {

@@ -1,6 +1,7 @@
 package org.flatsnap.store;
 
 import java.io.IOException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.util.List;
@@ -21,6 +22,14 @@ final class StorageProblem {
     static Problem of(String what, Object root, IOException cause) {
         if (cause instanceof ZfsException refused) {
             return of(what, root, refused);
+        }
+        if (cause instanceof FileAlreadyExistsException other) {
+            return new Problem(
+                    Code.EXISTS,
+                    what,
+                    other.getFile() + " was made by somebody else just now",
+                    "Choose another name, or move that away",
+                    cause);
         }
         return switch (errno(cause)) {
             case Errno.ENOSPC, Errno.EDQUOT ->
