@@ -32,6 +32,16 @@ public final class FakeManager implements Manager, Guests {
         vms.put(id, withDefinition(bare));
     }
 
+    /** Takes a VM away. */
+    public void remove(VmId id) {
+        vms.remove(id);
+    }
+
+    /** The VM that a definition is of. */
+    public Vm parsed(String definition) {
+        return Json.COMPACT.fromJson(definition, Vm.class);
+    }
+
     private static Vm withDefinition(Vm vm) {
         return new Vm(
                 vm.id(),

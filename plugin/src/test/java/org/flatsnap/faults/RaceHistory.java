@@ -1,0 +1,110 @@
+package org.flatsnap.faults;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/** What was asked of one VM and answered, by all clients. Safe for use by several threads. */
+final class RaceHistory {
+    private final List<Entry> entries = new ArrayList<>();
+
+    /**
+     * One answer.
+     *
+     * @param operation the request's id, if it may be repeated with it
+     * @param ok whether it was done
+     * @param answer the whole answer, by which two are known to be the same
+     * @param calls what it means to the VM
+     */
+    private record Entry(
+            Optional<String> operation,
+            boolean ok,
+            String answer,
+            long from,
+            long to,
+            List<RaceCall<RaceModel>> calls) {
+        boolean overlaps(Entry other) {
+            return from <= other.to && other.from <= to;
+        }
+
+        Entry during(long begin, long end) {
+            return new Entry(operation, ok, answer, begin, end, calls);
+        }
+    }
+
+    synchronized void add(
+            Optional<String> operation,
+            boolean ok,
+            String answer,
+            long from,
+            long to,
+            List<RaceCall<RaceModel>> calls) {
+        entries.add(new Entry(operation, ok, answer, from, to, calls));
+    }
+
+    /** Something that was seen, or done, without the API. */
+    void add(long from, long to, RaceCall<RaceModel> call) {
+        add(Optional.empty(), true, "", from, to, List.of(call));
+    }
+
+    /**
+     * What there is to explain. Requests with one id are one request: it is done once, at the latest when the first of them is
+     * told so, and all are told the same. A refusal changes nothing; one that comes while the same request is under way may
+     * be that one's.
+     *
+     * @param violations is told what is wrong already
+     */
+    synchronized List<RaceEvent<RaceModel>> events(Consumer<String> violations) {
+        Map<String, List<Entry>> byOperation = new LinkedHashMap<>();
+        List<Entry> single = new ArrayList<>();
+        for (Entry entry : entries) {
+            if (entry.operation().isPresent()) {
+                byOperation
+                        .computeIfAbsent(entry.operation().get(), id -> new ArrayList<>())
+                        .add(entry);
+            } else {
+                single.add(entry);
+            }
+        }
+        byOperation.forEach((operation, group) -> single.addAll(merged(operation, group, violations)));
+        single.sort(Comparator.comparingLong(Entry::from));
+        List<RaceEvent<RaceModel>> events = new ArrayList<>();
+        for (Entry entry : single) {
+            for (RaceCall<RaceModel> call : entry.calls()) {
+                events.add(new RaceEvent<>(events.size(), entry.from(), entry.to(), call));
+            }
+        }
+        return events;
+    }
+
+    private static List<Entry> merged(String operation, List<Entry> group, Consumer<String> violations) {
+        List<Entry> merged = new ArrayList<>();
+        List<Entry> done = group.stream().filter(Entry::ok).toList();
+        if (!done.isEmpty()) {
+            long from = done.stream().mapToLong(Entry::from).min().orElseThrow();
+            long to = done.stream().mapToLong(Entry::to).min().orElseThrow();
+            merged.add(done.get(0).during(from, to));
+            if (done.stream().map(Entry::answer).distinct().count() > 1) {
+                violations.accept("operation " + operation + " had different results: "
+                        + done.stream().map(Entry::answer).distinct().toList());
+            }
+        }
+        for (Entry refusal : group) {
+            if (!refusal.ok()) {
+                long from = group.stream()
+                        .filter(other -> !other.ok()
+                                && other.overlaps(refusal)
+                                && other.answer().equals(refusal.answer()))
+                        .mapToLong(Entry::from)
+                        .min()
+                        .orElseThrow();
+                merged.add(refusal.during(from, refusal.to()));
+            }
+        }
+        return merged;
+    }
+}

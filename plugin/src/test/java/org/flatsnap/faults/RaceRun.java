@@ -1,0 +1,268 @@
+package org.flatsnap.faults;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import java.util.SortedMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.function.BooleanSupplier;
+import org.flatsnap.faults.RaceBench.Machine;
+import org.flatsnap.faults.RaceMachines.Hold;
+import org.flatsnap.model.Json;
+import org.flatsnap.model.VmState;
+
+/**
+ * Many clients that do everything to a few VMs at once, while people look around in the view; then the question whether all
+ * that was answered could have come from doing one thing after another to each VM.
+ */
+public final class RaceRun {
+    /** A rollback may wait for two locks and for processes to let go of disks; the rest is for a slow machine. */
+    private static final Duration SLACK = Duration.ofSeconds(50);
+
+    private static final int COPIERS = 2;
+
+    private final Settings settings;
+    private final RaceFigures figures = new RaceFigures();
+    private final RaceMachines power = new RaceMachines();
+    private final Map<Machine, RaceHistory> histories = new HashMap<>();
+
+    private RaceRun(Settings settings) {
+        this.settings = settings;
+    }
+
+    /**
+     * What to run.
+     *
+     * @param seed of all choices; the interleaving is the machine's
+     * @param duration how long requests are begun
+     * @param clients how many ask at once
+     * @param vms how many they ask about
+     * @param patience how long the engine waits for a VM that another operation works on
+     */
+    public record Settings(long seed, Duration duration, int clients, int vms, Duration patience) {
+        /** Sixty-four clients, twenty VMs. */
+        public static Settings of(long seed, Duration duration) {
+            return new Settings(seed, duration, 64, 20, Duration.ofSeconds(5));
+        }
+    }
+
+    /**
+     * What came of it.
+     *
+     * @param operations how many answers there were, by kind
+     * @param refusals how many of them were refusals, by code and kind; also what programs did not find in the view, and how
+     *     many snapshots are torn
+     * @param slowestMillis the slowest answer, by kind, in milliseconds
+     * @param boundMillis in which every answer had to come, in milliseconds
+     * @param explained how many answers and sights were put in an order that explains them
+     * @param overlaps how often two VMs were held by their locks at once, as seen by the pauses of their guests
+     * @param violations what must not be; empty if all is well
+     */
+    public record Report(
+            long seed,
+            double seconds,
+            int clients,
+            int vms,
+            long requests,
+            SortedMap<String, Long> operations,
+            SortedMap<String, Long> refusals,
+            SortedMap<String, Long> slowestMillis,
+            long boundMillis,
+            long explained,
+            long overlaps,
+            int violationsInAll,
+            List<String> violations) {}
+
+    /** Runs it. */
+    public static Report run(Settings settings) throws IOException {
+        return new RaceRun(settings).run();
+    }
+
+    /**
+     * Runs for {@code FLATSNAP_RACE_SECONDS} seconds (default 60) with {@code FLATSNAP_RACE_SEED} (default: from the clock) and
+     * prints the report as JSON. Ends with 1 if there were violations.
+     */
+    public static void main(String[] arguments) throws IOException {
+        long seconds = Long.parseLong(System.getenv().getOrDefault("FLATSNAP_RACE_SECONDS", "60"));
+        long seed = Optional.ofNullable(System.getenv("FLATSNAP_RACE_SEED"))
+                .map(Long::valueOf)
+                .orElseGet(System::currentTimeMillis);
+        Report report = run(Settings.of(seed, Duration.ofSeconds(seconds)));
+        System.out.println(Json.PRETTY.toJson(report));
+        System.exit(report.violationsInAll() == 0 ? 0 : 1);
+    }
+
+    private static void say(String text) {
+        System.err.println("race: " + text);
+    }
+
+    private Report run() throws IOException {
+        say(settings.toString());
+        long begun = System.nanoTime();
+        double seconds;
+        try (RaceBench bench = new RaceBench(settings.patience(), power);
+                RaceWatch watch = new RaceWatch(bound(), figures)) {
+            List<Machine> machines = machines(bench);
+            machines.forEach(machine -> histories.put(machine, new RaceHistory()));
+            seconds = drive(bench, machines, watch);
+            say("checking "
+                    + figures.operations().values().stream()
+                            .mapToLong(Long::longValue)
+                            .sum() + " answers");
+            long explained = check(machines);
+            long overlaps = overlaps();
+            say("done in %.1f s, %d violations"
+                    .formatted((System.nanoTime() - begun) / 1e9, figures.violationsInAll()));
+            return new Report(
+                    settings.seed(),
+                    seconds,
+                    settings.clients(),
+                    settings.vms(),
+                    figures.operations().values().stream()
+                            .mapToLong(Long::longValue)
+                            .sum(),
+                    figures.operations(),
+                    figures.refusals(),
+                    figures.slowestMillis(),
+                    bound().toMillis(),
+                    explained,
+                    overlaps,
+                    figures.violationsInAll(),
+                    figures.violations());
+        }
+    }
+
+    private Duration bound() {
+        return settings.patience().multipliedBy(2).plus(SLACK);
+    }
+
+    /** VMs that run and VMs that are off, with one disk or two, on one store or both. */
+    private List<Machine> machines(RaceBench bench) {
+        List<Machine> machines = new ArrayList<>();
+        int[][] stores = {{0}, {1}, {0, 1}, {1, 0}, {0, 0}};
+        for (int i = 0; i < settings.vms(); i++) {
+            VmState state = i % 4 == 3 ? VmState.OFF : VmState.RUNNING;
+            int bytes = 1 << (16 + i % 3);
+            machines.add(bench.machine("vm%02d".formatted(i), state, bytes, stores[i % stores.length]));
+        }
+        return machines;
+    }
+
+    private double drive(RaceBench bench, List<Machine> machines, RaceWatch watch) throws IOException {
+        Map<Machine, Map<String, String>> known = RaceTraffic.nothingKnown(machines);
+        long begun = System.nanoTime();
+        long end = begun + settings.duration().toNanos();
+        BooleanSupplier going = () -> System.nanoTime() < end;
+        RaceViewers viewers = new RaceViewers(bench, machines, histories, known, figures, watch, going);
+        ExecutorService threads = Executors.newCachedThreadPool();
+        ExecutorService twins = Executors.newCachedThreadPool();
+        try (RaceClient api = new RaceClient(bench.socket(), 2 * settings.clients())) {
+            RaceTraffic traffic =
+                    new RaceTraffic(bench, power, api, machines, histories, known, figures, watch, viewers, twins);
+            List<Future<?>> running = new ArrayList<>();
+            for (int i = 0; i < settings.clients(); i++) {
+                RaceTraffic.Client client = traffic.new Client(settings.seed() * 1000 + i);
+                running.add(threads.submit(() -> {
+                    while (going.getAsBoolean()) {
+                        client.act();
+                    }
+                    return null;
+                }));
+            }
+            String view = bench.view().toString();
+            running.add(threads.submit(() -> viewers.walk("find", view)));
+            running.add(threads.submit(() -> viewers.walk("ls", "-lR", view)));
+            for (int i = 0; i < COPIERS; i++) {
+                Random random = new Random(settings.seed() * 1000 - 1 - i);
+                Path target = bench.scratch().resolve("copy" + i);
+                running.add(threads.submit(() -> viewers.copy(random, target)));
+            }
+            running.forEach(this::join);
+            double seconds = (System.nanoTime() - begun) / 1e9;
+            say("%.1f s: all have been answered".formatted(seconds));
+            look(traffic, machines);
+            viewers.readAll();
+            viewers.explainMissed();
+            bench.leftovers().ifPresent(figures::violation);
+            for (RaceHistory name : traffic.names()) {
+                explain("a new VM's name", RaceModel.with(Map.of()), name);
+            }
+        } finally {
+            threads.shutdownNow();
+            twins.shutdownNow();
+        }
+        // What stands on storage has to be what all had been told.
+        bench.restartWithoutCatalog();
+        try (RaceClient api = new RaceClient(bench.socket(), 1)) {
+            look(
+                    new RaceTraffic(bench, power, api, machines, histories, known, figures, watch, viewers, twins),
+                    machines);
+        }
+        return (System.nanoTime() - begun) / 1e9;
+    }
+
+    private void look(RaceTraffic traffic, List<Machine> machines) throws IOException {
+        traffic.new Client(settings.seed()).listAll(Optional.empty());
+        for (Machine machine : machines) {
+            long from = System.nanoTime();
+            Map<String, String> words = machine.read();
+            histories.get(machine).add(from, System.nanoTime(), RaceModel.live(words));
+        }
+    }
+
+    private void join(Future<?> client) {
+        try {
+            client.get();
+        } catch (ExecutionException e) {
+            e.getCause().printStackTrace();
+            figures.violation("a client ended with " + e.getCause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new AssertionError(e);
+        }
+    }
+
+    private long check(List<Machine> machines) {
+        long explained = 0;
+        for (Machine machine : machines) {
+            Map<String, String> first = new HashMap<>();
+            machine.disks().keySet().forEach(disk -> first.put(disk, "w0"));
+            explained += explain(machine.name(), RaceModel.with(first), histories.get(machine));
+        }
+        return explained;
+    }
+
+    private int explain(String what, RaceModel start, RaceHistory history) {
+        List<RaceEvent<RaceModel>> events = history.events(figures::violation);
+        RaceChecker.check(start, events).ifPresent(why -> figures.violation(what + ": " + why));
+        return events.size();
+    }
+
+    /** Pauses happen under the VM's lock: those of one VM never overlap, those of different ones do. */
+    private long overlaps() {
+        List<Hold> holds = power.holds();
+        long overlaps = 0;
+        for (int i = 0; i < holds.size(); i++) {
+            for (int j = 0; j < i; j++) {
+                Hold one = holds.get(i);
+                Hold other = holds.get(j);
+                if (one.from() < other.to() && other.from() < one.to()) {
+                    overlaps++;
+                    if (one.vm().equals(other.vm())) {
+                        figures.violation("VM " + one.vm() + " was worked on by two operations at once");
+                    }
+                }
+            }
+        }
+        return overlaps;
+    }
+}
