@@ -28,7 +28,8 @@ import java.util.function.Consumer;
 /**
  * Runs other programs: the only place of the product that does. Never through a shell, so no text of a user is ever
  * taken for a command; with an environment of its own ({@code LC_ALL=C} and a fixed {@code PATH}), no input, and a time
- * limit after which the program and its children are killed. May be used by several threads.
+ * limit after which the program and its children are killed; save for parts of the product itself. May be used by several
+ * threads.
  */
 public final class Programs {
     /** Where programs are looked for, and what they get as {@code PATH}. */
@@ -82,6 +83,22 @@ public final class Programs {
             }
             return "";
         });
+    }
+
+    /**
+     * Starts another part of this product beside this process, with its environment and its standard error; they speak over
+     * the other two streams. It is not killed when this process ends.
+     *
+     * @param command as for {@link #run(List, Duration)}
+     * @throws IOException if it cannot be started
+     */
+    public static Process startBeside(List<String> command) throws IOException {
+        List<String> words = new ArrayList<>(command);
+        words.set(0, find(command.get(0)).toString());
+        requireEncodable(words);
+        return new ProcessBuilder(words)
+                .redirectError(ProcessBuilder.Redirect.INHERIT)
+                .start();
     }
 
     private interface Reading {

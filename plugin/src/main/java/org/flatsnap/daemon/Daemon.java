@@ -18,6 +18,8 @@ import org.flatsnap.fuseview.MountedTree;
 import org.flatsnap.hypervisor.GuestNotes;
 import org.flatsnap.hypervisor.Libvirt;
 import org.flatsnap.hypervisor.Quiescer;
+import org.flatsnap.hypervisor.Watch;
+import org.flatsnap.hypervisor.WatchdogProcess;
 import org.flatsnap.linux.Flock;
 import org.flatsnap.linux.Host;
 import org.flatsnap.linux.ServiceManager;
@@ -68,8 +70,10 @@ public final class Daemon implements AutoCloseable {
         Libvirt libvirt = new Libvirt(configuration.libvirt());
         LibvirtManager manager = new LibvirtManager(libvirt, configuration.libvirt());
         Catalog catalog = own(Catalog.open(state.resolve("catalog.db")));
-        GuestNotes notes = new GuestNotes(state.resolve("guests"));
-        Quiescer quiescer = new Quiescer(libvirt, notes, configuration.freezeTimeout());
+        Path guests = state.resolve("guests");
+        GuestNotes notes = new GuestNotes(guests);
+        Watch watch = new WatchdogProcess(configuration.libvirt(), guests, configuration.freezeTimeout());
+        Quiescer quiescer = new Quiescer(libvirt, notes, watch, configuration.freezeTimeout());
         Stores stores = new Stores(
                 configuration.stores(),
                 configuration.reserves(),
@@ -85,8 +89,12 @@ public final class Daemon implements AutoCloseable {
                 new Engine.Settings(Host.name(), configuration.guardRetention(), configuration.stopTimeout())));
         engine.start(Daemon::tellServiceManager);
         mount(configuration.view(), new SnapshotTree(catalog, engine, configuration.zone()));
-        ApiServer server =
-                own(new ApiServer(engine, catalog, configuration.socket(), configuration.zone(), this::findings));
+        ApiServer server = own(new ApiServer(
+                engine,
+                catalog,
+                configuration.socket(),
+                configuration.zone(),
+                () -> List.of(view.get(), watchdog(watch))));
         server.start();
     }
 
@@ -136,8 +144,15 @@ public final class Daemon implements AutoCloseable {
                 "Mend that and restart flatsnapd");
     }
 
-    private List<Finding> findings() {
-        return List.of(view.get());
+    private static Finding watchdog(Watch watch) {
+        String subject = "watchdog";
+        return watch.obstacle()
+                .map(problem -> new Finding(
+                        Finding.Level.FAILURE,
+                        subject,
+                        "guests are neither frozen nor paused now: " + problem.why(),
+                        problem.remedy()))
+                .orElseGet(() -> Finding.ok(subject, "lets guests go on in time, whatever becomes of flatsnapd"));
     }
 
     /** Ends the parts in reverse order; one that fails does not keep the others from ending. */

@@ -5,17 +5,26 @@ import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.Locale;
 import java.util.Set;
 import java.util.TreeSet;
 import org.flatsnap.linux.Durability;
+import org.flatsnap.linux.Host;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.VmId;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * Remembers, durably, which guests flatsnap may have frozen, paused or stopped: one empty file a VM and kind, made before the
- * guest is touched and removed when it certainly runs again. What a killed daemon left here, the next one undoes. Guests that
- * somebody else froze, paused or stopped are never in it. Safe for use by several threads.
+ * Remembers, durably, which guests flatsnap may have frozen, paused or stopped: one file a VM and kind, made before the guest
+ * is touched and removed when it certainly runs again. What a killed daemon left here, the {@link Watchdog} or the next daemon
+ * undoes. Guests that somebody else froze, paused or stopped are never in it. Safe for use by several threads.
+ *
+ * <p>Each file holds the boot id. After a reboot no guest is the one that was paused or stopped: it may run on another host by
+ * now, and which VMs start with the host is what autostart, or whoever manages the hosts, decides. So notes of these two kinds
+ * end with the boot. Notes of a freeze stay, because a guest whose memory was saved at shutdown wakes up frozen, and a thaw
+ * does no harm to others.
  */
 public final class GuestNotes {
     /** What may have been done to a guest. */
@@ -30,18 +39,44 @@ public final class GuestNotes {
         private final String suffix = "." + name().toLowerCase(Locale.ROOT);
     }
 
+    private static final Logger LOG = LoggerFactory.getLogger(GuestNotes.class);
+
     private final Path directory;
+    private final String boot;
 
     /** @param directory made if it is missing; it must survive a crash */
     public GuestNotes(Path directory) throws IOException {
+        this(directory, Host.bootId());
+    }
+
+    GuestNotes(Path directory, String boot) throws IOException {
         this.directory = Files.createDirectories(directory);
+        this.boot = boot;
+        dropThoseOfAnEarlierBoot(Kind.PAUSE);
+        dropThoseOfAnEarlierBoot(Kind.STOP);
+    }
+
+    private void dropThoseOfAnEarlierBoot(Kind kind) throws IOException {
+        for (VmId vm : open(kind)) {
+            if (!boot.equals(Files.readString(file(vm, kind)))) {
+                LOG.warn(
+                        "VM {} was {} by flatsnap when this host went down; what becomes of it now is not flatsnap's to say",
+                        vm,
+                        kind == Kind.PAUSE ? "paused" : "shut down for a rollback");
+                end(vm, kind);
+            }
+        }
     }
 
     /** Notes it, durably; noted before is fine. */
     public void begin(VmId vm, Kind kind) {
         attempt(vm, () -> {
             if (!contains(vm, kind)) {
-                Files.createFile(file(vm, kind));
+                // Whole or not at all, because the watchdog may read at any time.
+                Path staged = directory.resolve(vm.value() + kind.suffix + ".new");
+                Files.writeString(staged, boot);
+                Durability.sync(staged);
+                Files.move(staged, file(vm, kind), StandardCopyOption.ATOMIC_MOVE);
             }
             Durability.sync(directory);
         });

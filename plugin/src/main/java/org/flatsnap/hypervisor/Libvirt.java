@@ -20,7 +20,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The hypervisor as libvirt offers it. Connects for each call. Safe for use by several threads.
+ * The hypervisor as libvirt offers it. Connects for each call, and waits for no answer for ever: one that has not come in time
+ * is a {@link Problem}, and then nobody knows whether what was asked for has been or will be done. Safe for use by several
+ * threads.
  */
 public final class Libvirt implements Guests {
     private static final Logger LOG = LoggerFactory.getLogger(Libvirt.class);
@@ -28,6 +30,8 @@ public final class Libvirt implements Guests {
     private static final Duration STOP_POLL = Duration.ofMillis(200);
 
     private final String uri;
+    private final Limits limits;
+    private final TimedCalls calls;
     private final AgentLibrary agents;
 
     /**
@@ -47,9 +51,33 @@ public final class Libvirt implements Guests {
             String liveXml,
             String inactiveXml) {}
 
+    /**
+     * How long an answer is waited for.
+     *
+     * @param question of what only asks; an agent's own time comes on top
+     * @param change of what changes a domain
+     * @param start of starting one
+     */
+    record Limits(Duration question, Duration change, Duration start) {
+        private static final Limits USUAL = new Limits(
+                Duration.ofSeconds(15),
+                // A change waits for other work on the domain, and libvirt, which knows what that is, itself gives up
+                // after
+                // 30 seconds (QEMU_JOB_WAIT_TIME). Cutting the power of a guest takes it as long if the disks hang.
+                Duration.ofSeconds(60),
+                // Memory may have to be allocated, and hooks to run.
+                Duration.ofMinutes(5));
+    }
+
     /** Nothing is connected before the first call. */
     public Libvirt(String uri) {
+        this(uri, Limits.USUAL);
+    }
+
+    Libvirt(String uri, Limits limits) {
         this.uri = uri;
+        this.limits = limits;
+        this.calls = new TimedCalls(uri);
         this.agents = AgentLibrary.load();
         try {
             // Without a callback of ours libvirt prints every error to standard error as well.
@@ -61,7 +89,7 @@ public final class Libvirt implements Guests {
 
     /** libvirt's version, for people: {@code 9.0.0}. */
     public String version() {
-        return call("cannot ask libvirt for its version", connect -> {
+        return call("cannot ask libvirt for its version", limits.question, connect -> {
             long version = connect.getLibVersion();
             return version / 1_000_000 + "." + version / 1_000 % 1_000 + "." + version % 1_000;
         });
@@ -69,7 +97,7 @@ public final class Libvirt implements Guests {
 
     /** Every domain, running or not. One that is undefined meanwhile is left out. */
     public List<DomainDescription> domains() {
-        return call("cannot list VMs", connect -> {
+        return call("cannot list VMs", limits.question, connect -> {
             List<DomainDescription> found = new ArrayList<>();
             for (Domain domain : connect.listAllDomains(0)) {
                 try {
@@ -92,7 +120,7 @@ public final class Libvirt implements Guests {
     }
 
     private <T> Optional<T> look(String what, VmId vm, Call<Domain, T> call) {
-        return call(what, connect -> {
+        return call(what, limits.question, connect -> {
             try {
                 Domain domain = connect.domainLookupByUUIDString(vm.value());
                 try {
@@ -137,17 +165,17 @@ public final class Libvirt implements Guests {
 
     @Override
     public void suspend(VmId vm) {
-        act("cannot pause VM " + vm, vm, Domain::suspend);
+        act("cannot pause VM " + vm, vm, limits.change, Domain::suspend);
     }
 
     @Override
     public void resume(VmId vm) {
-        act("cannot resume VM " + vm, vm, Domain::resume);
+        act("cannot resume VM " + vm, vm, limits.change, Domain::resume);
     }
 
     /** Starts a domain that is off. */
     public void start(VmId vm) {
-        act("cannot start VM " + vm, vm, Domain::create);
+        act("cannot start VM " + vm, vm, limits.start, Domain::create);
     }
 
     /** Asks the guest to shut down and waits; after {@code patience} its power is cut. Off already is fine. */
@@ -160,7 +188,7 @@ public final class Libvirt implements Guests {
         while (System.nanoTime() < deadline) {
             try {
                 if (!asked) {
-                    act("cannot shut down VM " + vm, vm, Domain::shutdown);
+                    act("cannot shut down VM " + vm, vm, limits.change, Domain::shutdown);
                     asked = true;
                 }
                 if (state(vm) == VmState.OFF) {
@@ -174,7 +202,7 @@ public final class Libvirt implements Guests {
         }
         LOG.warn("VM {} did not shut down within {} s: cutting its power", vm, patience.toSeconds());
         if (state(vm) != VmState.OFF) {
-            act("cannot stop VM " + vm, vm, Domain::destroy);
+            act("cannot stop VM " + vm, vm, limits.change, Domain::destroy);
         }
     }
 
@@ -190,7 +218,8 @@ public final class Libvirt implements Guests {
 
     /** Defines a domain, or replaces the definition of the one with the same UUID. */
     public void define(String xml) {
-        call("cannot define the VM", connect -> connect.domainDefineXML(xml).free());
+        call("cannot define the VM", limits.change, connect -> connect.domainDefineXML(xml)
+                .free());
     }
 
     @Override
@@ -217,6 +246,7 @@ public final class Libvirt implements Guests {
         String answer = with(
                 "cannot ask the guest agent of VM " + vm,
                 vm,
+                patience.plus(limits.question),
                 domain -> domain.qemuAgentCommand("{\"execute\":\"guest-fsfreeze-status\"}", seconds(patience), 0));
         return !JsonParser.parseString(answer)
                 .getAsJsonObject()
@@ -225,8 +255,12 @@ public final class Libvirt implements Guests {
                 .equals("thawed");
     }
 
-    /** Runs on a connection of its own, so that a hanging agent holds up nobody else. */
+    /** Longer than the agent is waited for, which libvirt itself ends. */
     private int agentCall(String what, VmId vm, Duration patience, ToIntFunction<Pointer> call) {
+        return calls.within(patience.plus(limits.question), what, () -> callAgent(what, vm, patience, call));
+    }
+
+    private int callAgent(String what, VmId vm, Duration patience, ToIntFunction<Pointer> call) {
         Pointer own = agents.virConnectOpen(uri);
         if (own == null) {
             throw agentFailure(what);
@@ -274,15 +308,15 @@ public final class Libvirt implements Guests {
         void apply(Domain domain) throws LibvirtException;
     }
 
-    private void act(String what, VmId vm, Action action) {
-        with(what, vm, domain -> {
+    private void act(String what, VmId vm, Duration limit, Action action) {
+        with(what, vm, limit, domain -> {
             action.apply(domain);
             return null;
         });
     }
 
-    private <T> T with(String what, VmId vm, Call<Domain, T> call) {
-        return call(what, connect -> {
+    private <T> T with(String what, VmId vm, Duration limit, Call<Domain, T> call) {
+        return call(what, limit, connect -> {
             Domain domain = connect.domainLookupByUUIDString(vm.value());
             try {
                 return call.apply(domain);
@@ -301,7 +335,11 @@ public final class Libvirt implements Guests {
      * On a connection of its own: opening one takes a few milliseconds, and so no thread ever closes or waits for the
      * connection of another, and libvirtd may be restarted between any two calls.
      */
-    private <T> T call(String what, Call<Connect, T> call) {
+    private <T> T call(String what, Duration limit, Call<Connect, T> call) {
+        return calls.within(limit, what, () -> connected(what, call));
+    }
+
+    private <T> T connected(String what, Call<Connect, T> call) {
         try {
             Connect connection = new Connect(uri);
             try {

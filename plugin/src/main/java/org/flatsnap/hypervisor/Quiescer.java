@@ -5,13 +5,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
 import org.flatsnap.hypervisor.GuestNotes.Kind;
 import org.flatsnap.model.Consistency;
@@ -27,39 +21,34 @@ import org.slf4j.LoggerFactory;
 /**
  * Brings a guest to stand still for the moment its disks are cloned, and never longer.
  *
- * <p>INVARIANT: no guest is left frozen or paused. A note stands before the guest is touched; thaw and resume are in
- * {@code finally} and on a timer that is set before; a freeze that failed is followed by thaws until the agent says "thawed",
- * since it can take effect late; and {@link #recover} does the same for what a killed daemon left.
+ * <p>INVARIANT: no guest is left frozen or paused. A note stands and a {@link Watch} has confirmed that it knows before the
+ * guest is touched; thaw and resume are in {@code finally}; the watch lets the guest go on at the deadline, when this process
+ * is gone, and whenever a freeze, thaw, pause or resume failed, since it can take effect late.
+ *
+ * <p>Where nobody watches, nothing is frozen or paused: the level is crash then, and several disks are torn.
  *
  * <p>Safe for use by several threads; work on one guest is done one after another.
  */
 public final class Quiescer implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Quiescer.class);
-    private static final Duration RETRY = Duration.ofSeconds(1);
-    private static final Duration LONGEST_RETRY = Duration.ofSeconds(30);
 
     private final Guests guests;
-    private final Duration patience;
     private final GuestNotes notes;
-    private final ScheduledExecutorService timer;
-    // One hanging agent must not hold up the thaw of another guest, so the timer only starts work and does none.
-    private final ExecutorService workers;
-    // A retried thaw must not meet a later take of the same guest.
+    private final Watch watch;
+    private final Duration patience;
     private final Map<VmId, ReentrantLock> turns = new ConcurrentHashMap<>();
 
-    /** @param patience the longest a guest may stand still, and how long the agent is waited for */
+    /** Watches by itself: guests that a kill of this process leaves are seen to only when it is started again. */
     public Quiescer(Guests guests, GuestNotes notes, Duration patience) {
-        this.guests = guests;
-        this.patience = patience;
-        this.notes = notes;
-        this.timer = Executors.newSingleThreadScheduledExecutor(Quiescer::daemonThread);
-        this.workers = Executors.newCachedThreadPool(Quiescer::daemonThread);
+        this(guests, notes, new Watcher(guests, notes, patience), patience);
     }
 
-    private static Thread daemonThread(Runnable task) {
-        Thread thread = new Thread(task, "flatsnap-thaw");
-        thread.setDaemon(true);
-        return thread;
+    /** @param patience the longest a guest may stand still, and how long the agent is waited for */
+    public Quiescer(Guests guests, GuestNotes notes, Watch watch, Duration patience) {
+        this.guests = guests;
+        this.notes = notes;
+        this.watch = watch;
+        this.patience = patience;
     }
 
     /**
@@ -74,7 +63,7 @@ public final class Quiescer implements AutoCloseable {
         turn.lock();
         try {
             return switch (vm.state()) {
-                case OFF, PAUSED -> atRest(vm, vm.state(), asked, several, moment);
+                case OFF, PAUSED -> atRest(vm, asked, several, moment);
                 case RUNNING -> duringRun(vm, asked, several, strict, moment);
             };
         } finally {
@@ -82,12 +71,12 @@ public final class Quiescer implements AutoCloseable {
         }
     }
 
-    private Quiescence atRest(Vm vm, VmState state, Consistency asked, boolean several, Runnable moment) {
+    private Quiescence atRest(Vm vm, Consistency asked, boolean several, Runnable moment) {
         moment.run();
         boolean woken = several && guests.state(vm.id()) == VmState.RUNNING;
-        String note = asked == Consistency.CRASH ? "" : "the VM was " + state;
+        String note = asked == Consistency.CRASH ? "" : "the VM was " + vm.state();
         return new Quiescence(
-                asked, Consistency.CRASH, state, 0, 0, woken, woken ? "the VM was started meanwhile" : note);
+                asked, Consistency.CRASH, vm.state(), 0, 0, woken, woken ? "the VM was started meanwhile" : note);
     }
 
     private Quiescence duringRun(Vm vm, Consistency asked, boolean several, boolean strict, Runnable moment) {
@@ -104,7 +93,7 @@ public final class Quiescer implements AutoCloseable {
             }
         }
         if (several) {
-            return paused(vm, asked, note, moment);
+            return paused(vm, asked, note, strict, moment);
         }
         moment.run();
         return new Quiescence(asked, Consistency.CRASH, VmState.RUNNING, 0, 0, false, note);
@@ -126,16 +115,17 @@ public final class Quiescer implements AutoCloseable {
 
     private Quiescence frozen(Vm vm, boolean several, boolean strict, Runnable moment) throws FreezeFailed {
         refuseUnready(vm);
-        notes.begin(vm.id(), Kind.FREEZE);
+        try {
+            begin(vm, Kind.FREEZE);
+        } catch (Problem e) {
+            throw new FreezeFailed(e);
+        }
         long begun = System.nanoTime();
-        AtomicBoolean late = new AtomicBoolean();
-        ScheduledFuture<?> deadline = deadline(vm.id(), late);
         int count;
         try {
             count = guests.freeze(vm.id(), patience);
         } catch (Problem e) {
-            deadline.cancel(false);
-            thawLater(vm.id(), RETRY);
+            watch.takeOver(vm.id(), Kind.FREEZE);
             throw new FreezeFailed(e);
         }
         int thawed = 0;
@@ -147,17 +137,16 @@ public final class Quiescer implements AutoCloseable {
                         "the guest agent found none to freeze",
                         "Check the agent's configuration in the guest");
             }
-            if (late.get()) {
+            if (late(begun)) {
                 throw new FreezeFailed(
                         vm, Code.UNAVAILABLE, "the freeze took too long", "Try again when the guest is less busy");
             }
             moment.run();
         } finally {
-            deadline.cancel(false);
             thawed = thaw(vm.id());
         }
         // A guest that thaws by itself, as Windows does after ten seconds, leaves less to thaw than was frozen.
-        boolean whole = !late.get() && thawed >= count;
+        boolean whole = !late(begun) && thawed >= count;
         if (!whole && strict) {
             throw new Problem(
                     Code.UNAVAILABLE,
@@ -191,170 +180,107 @@ public final class Quiescer implements AutoCloseable {
                         "Install and start qemu-guest-agent in the guest");
             case CONNECTED -> LOG.debug("freezing VM {}", vm);
         }
-        if (notes.contains(vm.id(), Kind.FREEZE)) {
-            throw new FreezeFailed(
-                    vm,
+    }
+
+    /** From its return on the guest may be touched; who returns from here has to end it. */
+    private void begin(Vm vm, Kind kind) {
+        if (notes.contains(vm.id(), kind)) {
+            throw new Problem(
                     Code.BUSY,
-                    "an earlier freeze has not been confirmed as undone",
-                    "Check the guest agent; 'flatsnap doctor' tells when it is well again");
+                    "cannot bring VM " + vm + " to stand still",
+                    "nobody has confirmed yet that it goes on after an earlier "
+                            + (kind == Kind.PAUSE ? "pause" : "freeze"),
+                    "Check libvirt and the guest agent; 'flatsnap doctor' tells when it is well again");
         }
-    }
-
-    private Quiescence paused(Vm vm, Consistency asked, String note, Runnable moment) {
-        notes.begin(vm.id(), Kind.PAUSE);
-        long begun = System.nanoTime();
-        AtomicBoolean late = new AtomicBoolean();
-        ScheduledFuture<?> deadline = deadline(vm.id(), late);
         try {
-            if (!suspended(vm)) {
-                return atRest(vm, VmState.OFF, asked, true, moment);
-            }
-            moment.run();
-            if (guests.state(vm.id()) != VmState.PAUSED) {
-                late.set(true);
-            }
-        } finally {
-            deadline.cancel(false);
-            resume(vm.id());
-        }
-        return new Quiescence(asked, Consistency.CRASH, VmState.RUNNING, 0, millisSince(begun), late.get(), note);
-    }
-
-    /** @return false if it was shut down since it was looked at, for a rollback or by somebody else */
-    private boolean suspended(Vm vm) {
-        try {
-            guests.suspend(vm.id());
-            return true;
+            arm(vm, kind);
         } catch (Problem e) {
-            if (guests.state(vm.id()) == VmState.OFF) {
-                return false;
-            }
+            // One that was found dead or hanging only now is being replaced.
+            LOG.warn("{}: {}; trying again", e.what(), e.why());
+            arm(vm, kind);
+        }
+    }
+
+    private void arm(Vm vm, Kind kind) {
+        // Before the note, which would be taken for one that somebody left.
+        watch.await();
+        notes.begin(vm.id(), kind);
+        try {
+            watch.begin(vm.id(), kind);
+        } catch (Problem e) {
+            end(vm.id(), kind);
             throw e;
         }
     }
 
-    /** Lets the guest go on when it has stood still for too long, whatever the thread that stopped it is doing. */
-    private ScheduledFuture<?> deadline(VmId vm, AtomicBoolean late) {
-        return after(patience, () -> {
-            late.set(true);
-            LOG.error("VM {} has stood still for {} ms: letting it go on", vm, patience.toMillis());
-            if (notes.contains(vm, Kind.PAUSE)) {
-                resume(vm);
+    private Quiescence paused(Vm vm, Consistency asked, String note, boolean strict, Runnable moment) {
+        try {
+            begin(vm, Kind.PAUSE);
+        } catch (Problem e) {
+            if (strict) {
+                throw e;
             }
-            if (notes.contains(vm, Kind.FREEZE)) {
-                thaw(vm);
-            }
-        });
+            LOG.warn("{}: {}; going on without a pause", e.what(), e.why());
+            moment.run();
+            String both = (note.isEmpty() ? "" : note + "; ") + "not paused: " + e.why();
+            return new Quiescence(asked, Consistency.CRASH, VmState.RUNNING, 0, 0, true, both);
+        }
+        long begun = System.nanoTime();
+        try {
+            guests.suspend(vm.id());
+        } catch (Problem e) {
+            // What has failed or was not answered can take effect late.
+            watch.takeOver(vm.id(), Kind.PAUSE);
+            throw e;
+        }
+        boolean held = false;
+        try {
+            moment.run();
+            held = guests.state(vm.id()) == VmState.PAUSED;
+        } finally {
+            resume(vm.id());
+        }
+        return new Quiescence(asked, Consistency.CRASH, VmState.RUNNING, 0, millisSince(begun), !held, note);
+    }
+
+    private boolean late(long begun) {
+        return System.nanoTime() - begun > patience.toNanos();
     }
 
     /** @return how many file systems were thawed; 0 if that has to be tried again, which then goes on by itself */
     private int thaw(VmId vm) {
         try {
             int thawed = guests.thaw(vm, patience);
-            notes.end(vm, Kind.FREEZE);
+            end(vm, Kind.FREEZE);
             return thawed;
-        } catch (RuntimeException e) {
-            LOG.warn("VM {} may still be frozen, trying again: {}", vm, e.getMessage());
-            thawLater(vm, RETRY);
+        } catch (Problem e) {
+            LOG.warn("VM {} may still be frozen: {}", vm, e.getMessage());
+            watch.takeOver(vm, Kind.FREEZE);
             return 0;
         }
     }
 
-    private void thawLater(VmId vm, Duration delay) {
-        again(delay, next -> {
-            ReentrantLock turn = turns.computeIfAbsent(vm, id -> new ReentrantLock());
-            if (turn.tryLock()) {
-                try {
-                    if (thawedForCertain(vm)) {
-                        return;
-                    }
-                } finally {
-                    turn.unlock();
-                }
-            }
-            thawLater(vm, next);
-        });
-    }
-
-    /** A freeze may still be on its way, so that only the agent's own word counts. */
-    private boolean thawedForCertain(VmId vm) {
-        try {
-            switch (guests.state(vm)) {
-                case PAUSED -> {
-                    // Somebody else's pause: the agent cannot answer before it ends.
-                    return false;
-                }
-                case RUNNING -> {
-                    guests.thaw(vm, patience);
-                    if (guests.frozen(vm, patience)) {
-                        return false;
-                    }
-                }
-                case OFF -> LOG.debug("VM {} is off", vm);
-            }
-            notes.end(vm, Kind.FREEZE);
-            return true;
-        } catch (RuntimeException e) {
-            LOG.warn("VM {} may still be frozen, trying again: {}", vm, e.getMessage());
-            return false;
-        }
-    }
-
     private void resume(VmId vm) {
-        if (!resumed(vm)) {
-            resumeLater(vm, RETRY);
-        }
-    }
-
-    private void resumeLater(VmId vm, Duration delay) {
-        again(delay, next -> {
-            if (!resumed(vm)) {
-                resumeLater(vm, next);
-            }
-        });
-    }
-
-    private boolean resumed(VmId vm) {
         try {
             if (guests.state(vm) == VmState.PAUSED) {
                 guests.resume(vm);
             }
-            notes.end(vm, Kind.PAUSE);
-            return true;
-        } catch (RuntimeException e) {
-            LOG.warn("VM {} may still be paused, trying again: {}", vm, e.getMessage());
-            return false;
+            end(vm, Kind.PAUSE);
+        } catch (Problem e) {
+            LOG.warn("VM {} may still be paused: {}", vm, e.getMessage());
+            watch.takeOver(vm, Kind.PAUSE);
         }
     }
 
-    private interface Retry {
-        void run(Duration next);
+    /** The note last: as long as it stands nothing new begins for the guest. */
+    private void end(VmId vm, Kind kind) {
+        watch.end(vm, kind);
+        notes.end(vm, kind);
     }
 
-    private void again(Duration delay, Retry retry) {
-        Duration doubled = delay.multipliedBy(2);
-        Duration next = doubled.compareTo(LONGEST_RETRY) < 0 ? doubled : LONGEST_RETRY;
-        try {
-            after(delay, () -> retry.run(next));
-        } catch (RejectedExecutionException e) {
-            LOG.info("the daemon is stopping: guests that may stand still are seen to at its next start");
-        }
-    }
-
-    private ScheduledFuture<?> after(Duration delay, Runnable task) {
-        return timer.schedule(() -> workers.execute(task), delay.toMillis(), TimeUnit.MILLISECONDS);
-    }
-
-    /** Undoes what a daemon that was killed left frozen or paused. */
+    /** Begins to watch; first, what a daemon that was killed left frozen or paused is undone. */
     public void recover() {
-        for (VmId vm : notes.open(Kind.PAUSE)) {
-            LOG.warn("VM {} was paused when the daemon ended: letting it go on", vm);
-            resumeLater(vm, Duration.ZERO);
-        }
-        for (VmId vm : notes.open(Kind.FREEZE)) {
-            LOG.warn("VM {} was frozen when the daemon ended: letting it go on", vm);
-            thawLater(vm, Duration.ZERO);
-        }
+        watch.start();
     }
 
     /** VMs that may still stand still, because their agent or libvirt does not answer. */
@@ -368,10 +294,9 @@ public final class Quiescer implements AutoCloseable {
         return TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - begun);
     }
 
-    /** Ends the retries; the notes keep what is open for the next start. */
+    /** Ends the watch; the notes keep what is open. */
     @Override
     public void close() {
-        timer.shutdownNow();
-        workers.shutdownNow();
+        watch.close();
     }
 }

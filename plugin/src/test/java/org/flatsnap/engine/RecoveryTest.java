@@ -12,6 +12,8 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.flatsnap.hypervisor.GuestNotes;
+import org.flatsnap.hypervisor.GuestNotes.Kind;
 import org.flatsnap.linux.Host;
 import org.flatsnap.model.DiskName;
 import org.flatsnap.model.OperationId;
@@ -135,7 +137,7 @@ class RecoveryTest {
 
     @Test
     void aVmThatWasStoppedForNothingIsStartedAgain() throws IOException {
-        Files.createFile(bench.state().resolve("guests").resolve(vm.uuid() + ".stop"));
+        new GuestNotes(bench.state().resolve("guests")).begin(new VmId(vm.uuid()), Kind.STOP);
         bench.restart();
         assertThat(bench.libvirt().state(new VmId(vm.uuid()))).isEqualTo(VmState.RUNNING);
         assertThat(bench.state().resolve("guests")).isEmptyDirectory();

@@ -6,11 +6,11 @@ import static org.flatsnap.testing.RunningGuest.last;
 import static org.flatsnap.testing.RunningGuest.virsh;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Set;
 import org.flatsnap.hypervisor.GuestNotes;
+import org.flatsnap.hypervisor.GuestNotes.Kind;
 import org.flatsnap.hypervisor.Quiescer;
 import org.flatsnap.manager.LibvirtManager;
 import org.flatsnap.model.Consistency;
@@ -136,7 +136,7 @@ class RunningVmTest {
     @Test
     void whatAKilledDaemonLeftFrozenIsThawedAtTheNextStart() throws IOException {
         assertThat(virsh("domfsfreeze", guest.domain().uuid())).contains("Froze");
-        Files.createFile(bench.state().resolve("guests").resolve(guest.domain().uuid() + ".freeze"));
+        notes().begin(new VmId(guest.domain().uuid()), Kind.FREEZE);
 
         bench.restart();
 
@@ -146,15 +146,19 @@ class RunningVmTest {
     @Test
     void whatAKilledDaemonLeftPausedIsResumedAtTheNextStart() throws IOException {
         virsh("suspend", guest.domain().uuid());
-        Files.createFile(bench.state().resolve("guests").resolve(guest.domain().uuid() + ".pause"));
+        notes().begin(new VmId(guest.domain().uuid()), Kind.PAUSE);
 
         bench.restart();
 
         guest.assertWriting();
     }
 
+    private GuestNotes notes() throws IOException {
+        return new GuestNotes(bench.state().resolve("guests"));
+    }
+
     private Quiescer quiescer(Duration patience) throws IOException {
-        return new Quiescer(bench.libvirt(), new GuestNotes(bench.state().resolve("guests")), patience);
+        return new Quiescer(bench.libvirt(), notes(), patience);
     }
 
     private Vm vm() {
