@@ -89,6 +89,42 @@ final class DomainXml {
         return child(root(), "devices").stream().flatMap(devices -> children(devices, "disk"));
     }
 
+    /**
+     * Makes the disks of this definition, from which the domain would be started next time, those that it runs with: after a
+     * hot-plug, a block copy or a change of medium for this run alone they differ. Disks that only this one has stay.
+     *
+     * @return whether anything had to be changed
+     */
+    boolean adoptDisks(DomainXml live) {
+        List<Element> differing = live.diskElements()
+                .filter(element -> diskElements().map(DomainXml::disk).noneMatch(disk(element)::equals))
+                .toList();
+        differing.forEach(this::adopt);
+        return !differing.isEmpty();
+    }
+
+    private void adopt(Element element) {
+        Element devices = child(root(), "devices").orElseGet(() -> append(root(), "devices"));
+        Element disk = (Element) document.importNode(element, true);
+        // What is true of this run alone. Where the guest finds the disk may be taken in this definition: libvirt finds
+        // a place.
+        for (String name : List.of("alias", "backingStore", "mirror", "address", "boot")) {
+            child(disk, name).ifPresent(disk::removeChild);
+        }
+        child(disk, "source").ifPresent(source -> source.removeAttribute("index"));
+        Optional<Element> replaced = children(devices, "disk")
+                .filter(present -> name(present).equals(name(element)))
+                .findFirst();
+        if (replaced.isPresent()) {
+            for (String name : List.of("address", "boot")) {
+                child(replaced.get(), name).ifPresent(disk::appendChild);
+            }
+            devices.replaceChild(disk, replaced.get());
+        } else {
+            devices.appendChild(disk);
+        }
+    }
+
     static Disk disk(Element element) {
         Optional<Element> source = child(element, "source");
         String type = element.getAttribute("type");

@@ -52,7 +52,8 @@ public final class LibvirtManager implements Manager {
                 // What the guest writes to now counts: after a block job or hot-plug it differs from the definition.
                 live.disks(),
                 live.firmware().or(inactive::firmware),
-                domain.inactiveXml());
+                // A snapshot's definition and its disks belong together.
+                inactive.adoptDisks(live) ? inactive.toString() : domain.inactiveXml());
     }
 
     private static VmName name(DomainDescription domain) {
