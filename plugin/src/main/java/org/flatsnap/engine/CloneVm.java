@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.TimeoutException;
 import org.flatsnap.linux.Durability;
 import org.flatsnap.linux.FileIdentity;
 import org.flatsnap.manager.Manager;
@@ -107,6 +108,9 @@ final class CloneVm {
         try {
             if (manager.find(id).isPresent()) {
                 made.forEach(CloneOut::keep);
+            } else if (failure.getCause() instanceof TimeoutException) {
+                // It may be defined yet.
+                made.forEach(CloneOut::leaveToRecovery);
             } else if (firmware.isPresent()) {
                 Files.deleteIfExists(firmware.get());
             }

@@ -21,6 +21,7 @@ import org.flatsnap.model.Problem.Code;
 import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.StoreId;
 import org.flatsnap.model.Vm;
+import org.flatsnap.model.VmState;
 import org.flatsnap.store.Intent;
 
 /**
@@ -104,29 +105,50 @@ final class FinishRollback {
             try {
                 manager.restoreDefinition(vm.get(), definition);
             } catch (Problem e) {
-                // The manager answers and does not want it, after an upgrade for one: no retry would help.
+                // If the manager is away this throws, and all is done again when it is back.
+                manager.find(intent.vm());
+                // It answers and does not want it, after an upgrade for one: no retry would help.
                 warnings.add("the definition was not restored: " + e.why());
             }
         });
         operations.finished(intent.operation(), result(intent, intent.start(), warnings), intent.primary());
         lift(intent);
-        if (!intent.start()) {
-            return result(intent, false, warnings);
-        }
+        boolean started = intent.start() && startAgain(intent, warnings, progress);
+        return result(intent, started, warnings);
+    }
+
+    private boolean startAgain(Intent intent, List<String> warnings, Progress progress) {
         if (!decidedHere(intent)) {
             // That host may be defining it too and start it when it is back: two guests on one disk destroy it.
             warnings.add(
                     "the VM is off: it ran on host " + intent.node() + ", and where it is to run now is yours to say");
-            return result(intent, false, warnings);
+            return false;
         }
         progress.step("starting the VM again");
         try {
             manager.start(intent.vm());
             notes.end(intent.vm(), Kind.STOP);
-            return result(intent, true, warnings);
+            return true;
         } catch (Problem e) {
-            warnings.add("the VM is off: " + e.getMessage());
-            return result(intent, false, warnings);
+            return startedAllTheSame(intent, e, warnings);
+        }
+    }
+
+    /** No answer in time, or a broken connection, does not say that the VM was not started. */
+    private boolean startedAllTheSame(Intent intent, Problem failure, List<String> warnings) {
+        try {
+            boolean off = manager.find(intent.vm())
+                    .map(vm -> vm.state() == VmState.OFF)
+                    .orElse(true);
+            if (off) {
+                warnings.add("the VM is off: " + failure.getMessage());
+            }
+            // From here on it is for whoever is told: they may not want it started days later.
+            notes.end(intent.vm(), Kind.STOP);
+            return !off;
+        } catch (Problem e) {
+            warnings.add("it is not known whether the VM runs: " + failure.getMessage());
+            return false;
         }
     }
 

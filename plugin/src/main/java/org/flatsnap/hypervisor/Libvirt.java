@@ -21,7 +21,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The hypervisor as libvirt offers it. Connects for each call, and waits for no answer for ever: one that has not come in time
- * is a {@link Problem}, and then nobody knows whether what was asked for has been or will be done. Safe for use by several
+ * is a {@link Problem} whose cause is a {@link java.util.concurrent.TimeoutException}, and then nobody knows whether what was asked for has been or will be done. Safe for use by several
  * threads.
  */
 public final class Libvirt implements Guests {

@@ -42,7 +42,8 @@ final class TimedCalls {
      * Makes a call.
      *
      * @param what the failure, should it be one: "cannot list VMs"
-     * @throws Problem if it has not been answered in time, or at once if too many have not
+     * @throws Problem if it has not been answered in time, with a {@link TimeoutException} as its cause, or at once if too
+     *     many have not
      */
     <T> T within(Duration limit, String what, Supplier<T> call) {
         if (left.size() >= MOST_LEFT) {
