@@ -63,7 +63,7 @@ public final class Quiescer implements AutoCloseable {
         turn.lock();
         try {
             return switch (vm.state()) {
-                case OFF, PAUSED -> atRest(vm, asked, several, moment);
+                case OFF, PAUSED -> atRest(vm, vm.state(), asked, several, moment);
                 case RUNNING -> duringRun(vm, asked, several, strict, moment);
             };
         } finally {
@@ -71,12 +71,12 @@ public final class Quiescer implements AutoCloseable {
         }
     }
 
-    private Quiescence atRest(Vm vm, Consistency asked, boolean several, Runnable moment) {
+    private Quiescence atRest(Vm vm, VmState state, Consistency asked, boolean several, Runnable moment) {
         moment.run();
         boolean woken = several && guests.state(vm.id()) == VmState.RUNNING;
-        String note = asked == Consistency.CRASH ? "" : "the VM was " + vm.state();
+        String note = asked == Consistency.CRASH ? "" : "the VM was " + state;
         return new Quiescence(
-                asked, Consistency.CRASH, vm.state(), 0, 0, woken, woken ? "the VM was started meanwhile" : note);
+                asked, Consistency.CRASH, state, 0, 0, woken, woken ? "the VM was started meanwhile" : note);
     }
 
     private Quiescence duringRun(Vm vm, Consistency asked, boolean several, boolean strict, Runnable moment) {
@@ -231,6 +231,10 @@ public final class Quiescer implements AutoCloseable {
         } catch (Problem e) {
             // What has failed or was not answered can take effect late.
             watch.takeOver(vm.id(), Kind.PAUSE);
+            if (isOff(vm)) {
+                // It was shut down since it was looked at, for a rollback or by somebody else.
+                return atRest(vm, VmState.OFF, asked, true, moment);
+            }
             throw e;
         }
         boolean held = false;
@@ -241,6 +245,15 @@ public final class Quiescer implements AutoCloseable {
             resume(vm.id());
         }
         return new Quiescence(asked, Consistency.CRASH, VmState.RUNNING, 0, millisSince(begun), !held, note);
+    }
+
+    private boolean isOff(Vm vm) {
+        try {
+            return guests.state(vm.id()) == VmState.OFF;
+        } catch (Problem e) {
+            LOG.debug("VM {} may be off", vm, e);
+            return false;
+        }
     }
 
     private boolean late(long begun) {

@@ -32,7 +32,7 @@ final class Watchdog {
     static final String READY = "ready";
     private static final Duration LOOK = Duration.ofSeconds(1);
 
-    /** The id of the one in charge. */
+    /** A file beside the notes with the id of the one in charge. */
     private static final String IN_CHARGE = "watchdog";
 
     /** What the daemon says. */
@@ -60,13 +60,14 @@ final class Watchdog {
         Duration patience = Duration.ofMillis(Long.parseLong(arguments[2]));
         Watcher watcher = new Watcher(guests, new GuestNotes(directory), patience);
         String own = UUID.randomUUID().toString();
-        Files.writeString(directory.resolve(IN_CHARGE), own);
+        Path inCharge = directory.resolveSibling(IN_CHARGE);
+        Files.writeString(inCharge, own);
         watcher.start();
         new Watchdog(watcher, System.out).serve(() -> rehearse(guests, patience));
         try {
             watcher.start();
             // The next daemon has a watchdog of its own, which began with the same notes.
-            while (!watcher.awaitUndone(LOOK) && own.equals(Files.readString(directory.resolve(IN_CHARGE)))) {}
+            while (!watcher.awaitUndone(LOOK) && own.equals(Files.readString(inCharge))) {}
         } catch (Problem | NoSuchFileException e) {
             LOG.info("there are no notes any more: {}", e.getMessage());
         }

@@ -8,12 +8,15 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.flatsnap.testing.Bench;
 import org.flatsnap.testing.Bench.Domain;
 import org.flatsnap.testing.Commands;
 import org.flatsnap.testing.DaemonProcess;
 import org.flatsnap.testing.DaemonProcess.Answer;
+import org.flatsnap.testing.PrivateLibvirt;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -133,7 +136,7 @@ class DaemonTest {
         assertThat(daemon.succeed("catalog", "rebuild")).contains("3");
         daemon.succeed("delete", vm.name(), "s0");
         assertThat(names()).allMatch(name -> name.startsWith("guard-"));
-        assertThat(daemon.flatsnap("doctor").output()).contains(bench.store().toString(), "view");
+        assertThat(daemon.flatsnap("doctor").output()).contains(bench.store().toString(), "view", "watchdog");
     }
 
     @Test
@@ -177,5 +180,31 @@ class DaemonTest {
         daemon.succeed("delete", vm.name(), "s0");
         assertThat(names()).containsExactly("s1");
         assertThat(daemon.flatsnap("doctor").output()).contains("does not answer");
+    }
+
+    @Test
+    void withALibvirtThatHangsEverythingEndsAndGoesOnWhenItWakes() throws Exception {
+        daemon.stop();
+        try (PrivateLibvirt libvirt = new PrivateLibvirt()) {
+            daemon.configure("libvirt = \"" + libvirt.uri() + "\"");
+            daemon.start();
+            assertThat(daemon.succeed("vms")).contains("test");
+            libvirt.hang();
+
+            List<CompletableFuture<Answer>> answers = Stream.of(
+                            new String[] {"vms"}, new String[] {"take", "test", "s0"}, new String[] {"doctor"})
+                    .map(command -> CompletableFuture.supplyAsync(() -> daemon.flatsnap(command)))
+                    .toList();
+            for (CompletableFuture<Answer> future : answers) {
+                Answer answer = future.get(2, TimeUnit.MINUTES);
+                assertThat(answer.exitCode()).isNotZero();
+                assertThat(answer.output() + answer.errors())
+                        .contains("has not answered within 15 s", "systemctl restart libvirtd");
+            }
+
+            libvirt.wake();
+            assertThat(daemon.succeed("vms")).contains("test");
+            daemon.stop();
+        }
     }
 }

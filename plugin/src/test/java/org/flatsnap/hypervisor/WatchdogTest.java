@@ -5,11 +5,15 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import org.flatsnap.hypervisor.GuestNotes.Kind;
 import org.flatsnap.manager.LibvirtManager;
 import org.flatsnap.model.Consistency;
@@ -20,6 +24,7 @@ import org.flatsnap.model.Vm;
 import org.flatsnap.model.VmId;
 import org.flatsnap.testing.Bench;
 import org.flatsnap.testing.Commands;
+import org.flatsnap.testing.DaemonProcess;
 import org.flatsnap.testing.RunningGuest;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -46,16 +51,19 @@ class WatchdogTest {
     void boot() throws IOException {
         bench = Bench.onXfs();
         guest = RunningGuest.boot(bench);
+        // Its own engine is not wanted beside the daemon.
+        bench.shut();
     }
 
     @AfterAll
     void close() throws IOException {
+        bench.open();
         bench.close();
     }
 
     @BeforeEach
     void prepare() throws IOException {
-        directory = Files.createTempDirectory("flatsnap-guests-");
+        directory = Files.createTempDirectory("flatsnap-state-").resolve("guests");
         notes = new GuestNotes(directory);
     }
 
@@ -71,7 +79,7 @@ class WatchdogTest {
                 "the watchdog to be certain",
                 () -> notes.open(Kind.FREEZE).isEmpty()
                         && notes.open(Kind.PAUSE).isEmpty());
-        Commands.run("rm", "-r", directory.toString());
+        Commands.run("rm", "-r", directory.getParent().toString());
     }
 
     private VmId id() {
@@ -221,6 +229,39 @@ class WatchdogTest {
 
         RunningGuest.await(Duration.ofSeconds(60), "the thaw to be certain", () -> !notes.contains(id(), Kind.FREEZE));
         guest.awaitWriting();
+    }
+
+    @Test
+    void aDaemonThatIsKilledInATakeLeavesTheGuestRunning() throws IOException {
+        try (DaemonProcess daemon = DaemonProcess.on(bench.store())) {
+            daemon.start();
+            Path guests = daemon.state().resolve("guests");
+            for (String level : List.of("filesystem", "crash")) {
+                CompletableFuture<Void> take = CompletableFuture.runAsync(
+                        () -> daemon.flatsnap("take", guest.domain().name(), level, "--consistency", level));
+                while (noted(guests).isEmpty()) {
+                    assertThat(take).isNotDone();
+                }
+                daemon.kill();
+
+                guest.assertWriting();
+                RunningGuest.await(Duration.ofSeconds(60), "the watchdog to be certain", () -> noted(guests)
+                        .isEmpty());
+                take.join();
+                daemon.start();
+            }
+        }
+    }
+
+    private static Set<VmId> noted(Path guests) {
+        try {
+            GuestNotes notes = new GuestNotes(guests);
+            Set<VmId> noted = new HashSet<>(notes.open(Kind.FREEZE));
+            noted.addAll(notes.open(Kind.PAUSE));
+            return noted;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     @Test
