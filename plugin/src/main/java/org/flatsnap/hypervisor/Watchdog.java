@@ -66,12 +66,23 @@ final class Watchdog {
         new Watchdog(watcher, System.out).serve(() -> rehearse(guests, patience));
         try {
             watcher.start();
-            // The next daemon has a watchdog of its own, which began with the same notes.
-            while (!watcher.awaitUndone(LOOK) && own.equals(Files.readString(inCharge))) {}
-        } catch (Problem | NoSuchFileException e) {
-            LOG.info("there are no notes any more: {}", e.getMessage());
+        } catch (Problem e) {
+            LOG.warn("{}; going on with those that were known", e.getMessage());
         }
+        while (!watcher.awaitUndone(LOOK) && isInCharge(own, inCharge)) {}
         System.exit(0);
+    }
+
+    /** The next daemon has a watchdog of its own, which began with the same notes. */
+    private static boolean isInCharge(String own, Path inCharge) {
+        try {
+            return own.equals(Files.readString(inCharge));
+        } catch (NoSuchFileException e) {
+            return false;
+        } catch (IOException e) {
+            LOG.warn("cannot tell whether another watchdog has begun", e);
+            return true;
+        }
     }
 
     /** Does once what a thaw will take, for a VM that does not exist: on a busy host classes and libraries load slowly. */

@@ -2,6 +2,7 @@ package org.flatsnap.hypervisor;
 
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ExecutorService;
@@ -62,12 +63,18 @@ final class Watcher implements Watch {
 
     @Override
     public void start() {
+        // They have notes too, which can perhaps not be read.
+        watching().forEach(standstill -> takeOver(standstill.vm, standstill.kind));
         for (Kind kind : new Kind[] {Kind.PAUSE, Kind.FREEZE}) {
             for (VmId vm : notes.open(kind)) {
                 LOG.warn("{}, by one who is gone: letting it go on", new Standstill(vm, kind));
                 takeOver(vm, kind);
             }
         }
+    }
+
+    private synchronized List<Standstill> watching() {
+        return List.copyOf(watched.keySet());
     }
 
     @Override

@@ -6,6 +6,7 @@ import static org.flatsnap.testing.Bench.rawDisk;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -17,6 +18,7 @@ import org.flatsnap.testing.Commands;
 import org.flatsnap.testing.DaemonProcess;
 import org.flatsnap.testing.DaemonProcess.Answer;
 import org.flatsnap.testing.PrivateLibvirt;
+import org.flatsnap.testing.RunningGuest;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -205,6 +207,35 @@ class DaemonTest {
             libvirt.wake();
             assertThat(daemon.succeed("vms")).contains("test");
             daemon.stop();
+        }
+    }
+
+    @Test
+    void theDoctorTellsWhenTheWatchdogDoesNotStayAlive() {
+        RunningGuest.await(Duration.ofSeconds(60), "the doctor to miss the watchdog", () -> {
+            watchdogs().forEach(ProcessHandle::destroyForcibly);
+            return daemon.flatsnap("doctor").output().contains("neither frozen nor paused");
+        });
+        RunningGuest.await(Duration.ofSeconds(60), "another watchdog", () -> daemon.flatsnap("doctor")
+                .output()
+                .contains("lets guests go on in time"));
+        assertThat(watchdogs()).hasSize(1);
+    }
+
+    private List<ProcessHandle> watchdogs() {
+        return ProcessHandle.current()
+                .descendants()
+                .filter(process -> commandLine(process).contains("hypervisor.Watchdog\0"))
+                .filter(process -> commandLine(process).contains(daemon.state().toString()))
+                .toList();
+    }
+
+    private static String commandLine(ProcessHandle process) {
+        try {
+            return Files.readString(Path.of("/proc", String.valueOf(process.pid()), "cmdline"));
+        } catch (IOException e) {
+            // It has just ended.
+            return "";
         }
     }
 }
