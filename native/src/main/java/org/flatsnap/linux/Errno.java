@@ -26,6 +26,8 @@ public final class Errno {
     public static final int ENOSPC = 28;
     /** Read-only file system. */
     public static final int EROFS = 30;
+    /** The answer does not fit into the room given for it. */
+    public static final int ERANGE = 34;
     /** File name too long. */
     public static final int ENAMETOOLONG = 36;
     /** No such attribute. */
