@@ -12,7 +12,6 @@ import org.flatsnap.fuseview.Attributes;
  * a million nodes collide with a chance below one in ten million.
  */
 final class Inodes {
-    private static final int DIRECTORY_PERMISSIONS = 0555;
     private static final int LINK_PERMISSIONS = 0777;
     private static final HashFunction HASH = Hashing.sipHash24();
 
@@ -29,12 +28,21 @@ final class Inodes {
         return number == 0 || number == 1 ? 2 : number;
     }
 
-    static Attributes directory(String kind, Instant modified, Object... identity) {
-        return new Attributes(number(kind, identity), DIRECTORY_PERMISSIONS, 0, 0, 0, 0, modified, modified);
+    static Attributes directory(ViewAccess access, String kind, Instant modified, Object... identity) {
+        return new Attributes(
+                number(kind, identity), access.directory(), access.owner(), access.group(), 0, 0, modified, modified);
     }
 
-    static Attributes link(String kind, String target, Instant modified, Object... identity) {
+    static Attributes link(ViewAccess access, String kind, String target, Instant modified, Object... identity) {
         long length = target.getBytes(StandardCharsets.UTF_8).length;
-        return new Attributes(number(kind, identity), LINK_PERMISSIONS, 0, 0, length, 0, modified, modified);
+        return new Attributes(
+                number(kind, identity),
+                LINK_PERMISSIONS,
+                access.owner(),
+                access.group(),
+                length,
+                0,
+                modified,
+                modified);
     }
 }

@@ -39,8 +39,7 @@ import org.flatsnap.store.Content;
  * /&lt;vm&gt;/latest -> &lt;yyyy-mm-dd&gt;/&lt;name&gt;
  * </pre>
  *
- * <p>Names and descriptions can be read by everybody; images and definitions, which hold what the guest holds, by root alone.
- * Safe for use by several threads.
+ * <p>{@link ViewAccess} says who may read what. Safe for use by several threads.
  */
 public final class SnapshotTree implements Tree {
     private static final String LATEST = "latest";
@@ -49,13 +48,20 @@ public final class SnapshotTree implements Tree {
     private final Catalog catalog;
     private final Engine engine;
     private final ZoneId zone;
+    private final ViewAccess access;
     private final VmLabels labels;
 
     /** @param zone in which a snapshot's date is told */
     public SnapshotTree(Catalog catalog, Engine engine, ZoneId zone) {
+        this(catalog, engine, zone, ViewAccess.ROOTS);
+    }
+
+    /** The same for others than root. */
+    public SnapshotTree(Catalog catalog, Engine engine, ZoneId zone, ViewAccess access) {
         this.catalog = catalog;
         this.engine = engine;
         this.zone = zone;
+        this.access = access;
         this.labels = new VmLabels(catalog);
     }
 
@@ -72,6 +78,7 @@ public final class SnapshotTree implements Tree {
         @Override
         public Attributes attributes() {
             return Inodes.directory(
+                    access,
                     "root",
                     catalog.vms().stream()
                             .map(VmEntry::newestTakenAt)
@@ -100,7 +107,7 @@ public final class SnapshotTree implements Tree {
 
         @Override
         public Attributes attributes() throws IOException {
-            return Inodes.directory("vm", newest().takenAt(), vm);
+            return Inodes.directory(access, "vm", newest().takenAt(), vm);
         }
 
         private Snapshot newest() throws IOException {
@@ -167,7 +174,7 @@ public final class SnapshotTree implements Tree {
 
         @Override
         public Attributes attributes() {
-            return Inodes.link(LATEST, target(), snapshot.takenAt(), snapshot.vm());
+            return Inodes.link(access, LATEST, target(), snapshot.takenAt(), snapshot.vm());
         }
     }
 
@@ -193,7 +200,7 @@ public final class SnapshotTree implements Tree {
                     .map(Snapshot::takenAt)
                     .max(Instant::compareTo)
                     .orElse(day.atStartOfDay(zone).toInstant());
-            return Inodes.directory("day", newest, vm, day);
+            return Inodes.directory(access, "day", newest, vm, day);
         }
 
         @Override
@@ -230,7 +237,7 @@ public final class SnapshotTree implements Tree {
 
         @Override
         public Attributes attributes() {
-            return Inodes.directory("snapshot", snapshot.takenAt(), snapshot.id());
+            return Inodes.directory(access, "snapshot", snapshot.takenAt(), snapshot.id());
         }
 
         @Override
@@ -239,18 +246,24 @@ public final class SnapshotTree implements Tree {
                 case DISKS -> Optional.of(new DisksDirectory(snapshot));
                 case StoredFile.METADATA ->
                     Optional.of(new StoredFile(
-                            Inodes.number(name, snapshot.id()), StoredFile.PUBLIC, () -> engine.metadata(snapshot)));
+                            Inodes.number(name, snapshot.id()),
+                            access,
+                            access.metadata(),
+                            () -> engine.metadata(snapshot)));
                 case Snapshot.DEFINITION_FILE ->
-                    Optional.of(snapshot).filter(own -> own.foreign().isEmpty()).map(own -> saved(name));
-                case Snapshot.FIRMWARE_FILE -> snapshot.firmware().map(path -> saved(name));
+                    Optional.of(snapshot)
+                            .filter(own -> own.foreign().isEmpty())
+                            .map(own -> saved(name, access.definition()));
+                case Snapshot.FIRMWARE_FILE -> snapshot.firmware().map(path -> saved(name, access.image()));
                 default -> Optional.empty();
             };
         }
 
-        private Node saved(String name) {
+        private Node saved(String name, int permissions) {
             return new StoredFile(
                     Inodes.number(name, snapshot.id()),
-                    StoredFile.PRIVATE,
+                    access,
+                    permissions,
                     () -> Content.of(engine.savedFile(snapshot, name)));
         }
 
@@ -279,7 +292,7 @@ public final class SnapshotTree implements Tree {
 
         @Override
         public Attributes attributes() {
-            return Inodes.directory(DISKS, snapshot.takenAt(), snapshot.id());
+            return Inodes.directory(access, DISKS, snapshot.takenAt(), snapshot.id());
         }
 
         @Override
@@ -289,7 +302,8 @@ public final class SnapshotTree implements Tree {
                     .findFirst()
                     .map(image -> new StoredFile(
                             Inodes.number(name, snapshot.id()),
-                            StoredFile.PRIVATE,
+                            access,
+                            access.image(),
                             () -> engine.image(snapshot, image.disk())));
         }
 

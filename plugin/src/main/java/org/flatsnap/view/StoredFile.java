@@ -11,15 +11,15 @@ import org.flatsnap.store.Content;
 /** A file of a store, shown under a name and number of its own. */
 final class StoredFile implements RegularFile {
     static final String METADATA = "snapshot.json";
-    static final int PUBLIC = 0444;
-    static final int PRIVATE = 0400;
 
     private final long inode;
+    private final ViewAccess access;
     private final int permissions;
     private final Supplier<Content> content;
 
-    StoredFile(long inode, int permissions, Supplier<Content> content) {
+    StoredFile(long inode, ViewAccess access, int permissions, Supplier<Content> content) {
         this.inode = inode;
+        this.access = access;
         this.permissions = permissions;
         this.content = content;
     }
@@ -32,7 +32,14 @@ final class StoredFile implements RegularFile {
     private Attributes attributes(Content bytes) throws IOException {
         Content.Status status = bytes.status();
         return new Attributes(
-                inode, permissions, 0, 0, status.size(), status.blocks(), status.modified(), status.modified());
+                inode,
+                permissions,
+                access.owner(),
+                access.group(),
+                status.size(),
+                status.blocks(),
+                status.modified(),
+                status.modified());
     }
 
     @Override
