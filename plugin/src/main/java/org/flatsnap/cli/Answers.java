@@ -62,4 +62,25 @@ final class Answers {
     record Findings(List<Finding> findings) {}
 
     record Finding(String level, String subject, String finding, String remedy) {}
+
+    record Tokens(List<Token> tokens) {}
+
+    record Token(String name, String role, List<String> vms, String createdBy, String expiresAt) {}
+
+    record CreatedToken(Token token, String secret) {}
+
+    record Audit(List<AuditLine> entries, String next) {}
+
+    /** Null is what the line does not have, {@code times} too where it is once. */
+    record AuditLine(
+            String at,
+            String who,
+            String from,
+            String action,
+            String vm,
+            String snapshot,
+            String detail,
+            String operation,
+            String result,
+            Integer times) {}
 }

@@ -3,6 +3,7 @@ package org.flatsnap.cli;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.time.DateTimeException;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.time.ZoneId;
@@ -24,7 +25,12 @@ final class BrowsePath {
     }
 
     static Optional<Path> in(Path view, Snapshot snapshot) {
-        LocalDate here = LocalDate.ofInstant(Instant.parse(snapshot.takenAt()), ZoneId.systemDefault());
+        LocalDate here;
+        try {
+            here = LocalDate.ofInstant(Instant.parse(snapshot.takenAt()), ZoneId.systemDefault());
+        } catch (DateTimeException e) {
+            return Optional.empty();
+        }
         String name =
                 snapshot.vmName().startsWith(".") ? "_" + snapshot.vmName().substring(1) : snapshot.vmName();
         String shortId = snapshot.vm().substring(0, Math.min(8, snapshot.vm().length()));

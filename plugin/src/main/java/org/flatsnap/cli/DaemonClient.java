@@ -5,20 +5,15 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
 import java.io.IOException;
-import java.net.Socket;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
-import org.apache.hc.client5.http.socket.UnixDomainSocketFactory;
 import org.apache.hc.core5.http.ClassicHttpRequest;
 import org.apache.hc.core5.http.ClassicHttpResponse;
 import org.apache.hc.core5.http.ContentType;
 import org.apache.hc.core5.http.HttpException;
-import org.apache.hc.core5.http.HttpHost;
-import org.apache.hc.core5.http.config.Http1Config;
 import org.apache.hc.core5.http.impl.io.DefaultBHttpClientConnection;
 import org.apache.hc.core5.http.impl.io.HttpRequestExecutor;
 import org.apache.hc.core5.http.io.entity.StringEntity;
@@ -28,24 +23,21 @@ import org.apache.hc.core5.http.protocol.HttpCoreContext;
 import org.apache.hc.core5.http.protocol.HttpProcessor;
 import org.apache.hc.core5.http.protocol.RequestContent;
 import org.apache.hc.core5.http.protocol.RequestTargetHost;
-import org.apache.hc.core5.util.TimeValue;
 
 /**
  * Sends requests to the daemon, each over a connection of its own. Safe for use by several threads.
  *
  * <p>It is made of the HTTP client's parts, not of the client as a whole: that loads seven hundred classes more, a tenth of a
- * second, for what one request to one socket does not need. It also keeps apart whether the connection failed, so that
+ * second, for what one request to one place does not need. It also keeps apart whether the connection failed, so that
  * nothing was done, or broke later.
  */
 final class DaemonClient {
-    private static final HttpHost HOST = new HttpHost("localhost");
-
-    private final Path socket;
+    private final DaemonAddress daemon;
     private final Gson gson = new Gson();
     private final HttpProcessor processor = new DefaultHttpProcessor(new RequestContent(), new RequestTargetHost());
 
-    DaemonClient(Path socket) {
-        this.socket = socket;
+    DaemonClient(DaemonAddress daemon) {
+        this.daemon = daemon;
     }
 
     /** A path of these parts, percent-encoded. */
@@ -67,8 +59,8 @@ final class DaemonClient {
 
     /** Asks for something; a {@link Failure} tells why there is no answer. */
     JsonObject get(String path) {
-        ClassicHttpRequest request = new BasicClassicHttpRequest("GET", HOST, path);
-        try (DefaultBHttpClientConnection connection = connect()) {
+        ClassicHttpRequest request = new BasicClassicHttpRequest("GET", daemon.host(), path);
+        try (DefaultBHttpClientConnection connection = daemon.connect()) {
             return exchange(request, connection);
         } catch (IOException | HttpException e) {
             throw Failure.lost(e);
@@ -77,32 +69,21 @@ final class DaemonClient {
 
     /** Has something changed; a {@link Failure} tells why it was not, or that this is not known. */
     JsonObject change(String method, String path, Optional<JsonObject> body, UUID operation) {
-        ClassicHttpRequest request = new BasicClassicHttpRequest(method, HOST, path);
+        ClassicHttpRequest request = new BasicClassicHttpRequest(method, daemon.host(), path);
         request.addHeader("Operation-Id", operation.toString());
         body.ifPresent(
                 content -> request.setEntity(new StringEntity(content.toString(), ContentType.APPLICATION_JSON)));
-        try (DefaultBHttpClientConnection connection = connect()) {
+        try (DefaultBHttpClientConnection connection = daemon.connect()) {
             return exchange(request, connection);
         } catch (IOException | HttpException e) {
             throw Failure.lost(e, operation);
         }
     }
 
-    private DefaultBHttpClientConnection connect() throws IOException {
-        UnixDomainSocketFactory factory = UnixDomainSocketFactory.getSocketFactory();
-        DefaultBHttpClientConnection connection = new DefaultBHttpClientConnection(Http1Config.DEFAULT);
-        try {
-            Socket connected = factory.connectSocket(factory.createSocket(), socket, TimeValue.ZERO_MILLISECONDS);
-            connection.bind(connected);
-            return connection;
-        } catch (IOException e) {
-            throw Failure.unreachable(socket, e);
-        }
-    }
-
     private JsonObject exchange(ClassicHttpRequest request, DefaultBHttpClientConnection connection)
             throws IOException, HttpException {
         request.addHeader("Connection", "close");
+        daemon.introduce(request);
         HttpCoreContext context = HttpCoreContext.create();
         HttpRequestExecutor executor = new HttpRequestExecutor();
         executor.preProcess(request, processor, context);
@@ -123,7 +104,7 @@ final class DaemonClient {
         try {
             return gson.fromJson(answer, type);
         } catch (JsonParseException e) {
-            throw Failure.notFlatsnapd(socket);
+            throw Failure.notFlatsnapd(daemon);
         }
     }
 
@@ -133,15 +114,15 @@ final class DaemonClient {
                 return answer;
             }
         } catch (JsonParseException e) {
-            throw Failure.notFlatsnapd(socket);
+            throw Failure.notFlatsnapd(daemon);
         }
-        throw Failure.notFlatsnapd(socket);
+        throw Failure.notFlatsnapd(daemon);
     }
 
     private JsonObject problem(JsonObject answer) {
         if (answer.keySet().containsAll(List.of("what", "why", "remedy"))) {
             return answer;
         }
-        throw Failure.notFlatsnapd(socket);
+        throw Failure.notFlatsnapd(daemon);
     }
 }

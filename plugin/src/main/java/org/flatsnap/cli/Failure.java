@@ -1,7 +1,6 @@
 package org.flatsnap.cli;
 
 import com.google.gson.JsonObject;
-import java.nio.file.Path;
 import java.util.UUID;
 
 /** Why a command could not do its work: a problem document of the API, or one made here in its likeness. */
@@ -42,13 +41,20 @@ final class Failure extends RuntimeException {
         return new Failure(FAILED, document, null);
     }
 
-    static Failure unreachable(Path socket, Exception cause) {
-        String why = String.valueOf(cause.getMessage());
-        String remedy = why.contains("denied")
-                ? "Run it as root (sudo), or name another socket with --socket"
-                : "Start it: systemctl start flatsnapd";
+    static Failure unreachable(Object daemon, Exception cause, String remedy) {
         return new Failure(
-                UNREACHABLE, document("UNAVAILABLE", "cannot reach flatsnapd at " + socket, why, remedy), cause);
+                UNREACHABLE,
+                document(
+                        "UNAVAILABLE",
+                        "cannot reach flatsnapd at " + daemon,
+                        String.valueOf(cause.getMessage()),
+                        remedy),
+                cause);
+    }
+
+    /** What is needed to reach the daemon is not as it should be. */
+    static Failure unusable(String what, String why, String remedy) {
+        return new Failure(UNREACHABLE, document("INVALID", what, why, remedy), null);
     }
 
     /** The connection broke while nothing could be changed by it. */
@@ -76,14 +82,14 @@ final class Failure extends RuntimeException {
                 cause);
     }
 
-    static Failure notFlatsnapd(Path socket) {
+    static Failure notFlatsnapd(Object daemon) {
         return new Failure(
                 FAILED,
                 document(
                         "UNAVAILABLE",
-                        "cannot understand what answers at " + socket,
+                        "cannot understand what answers at " + daemon,
                         "it does not speak flatsnapd's API",
-                        "Check --socket and FLATSNAP_SOCKET"),
+                        "Check --socket and FLATSNAP_SOCKET, or --server and FLATSNAP_SERVER"),
                 null);
     }
 

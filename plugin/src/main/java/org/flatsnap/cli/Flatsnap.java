@@ -4,6 +4,7 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -48,6 +49,31 @@ public final class Flatsnap {
     private Path socket;
 
     @Option(
+            names = "--server",
+            paramLabel = "URL",
+            scope = ScopeType.INHERIT,
+            defaultValue = "${env:FLATSNAP_SERVER:-}",
+            description =
+                    "Ask a flatsnapd on the network, https://host:port (default: $FLATSNAP_SERVER, else the socket).")
+    private String server;
+
+    @Option(
+            names = "--token-file",
+            paramLabel = "PATH",
+            scope = ScopeType.INHERIT,
+            defaultValue = "${env:FLATSNAP_TOKEN_FILE:-" + CommandLine.Option.NULL_VALUE + "}",
+            description = "Holds the token for --server (default: $FLATSNAP_TOKEN_FILE).")
+    private Path tokenFile;
+
+    @Option(
+            names = "--ca-file",
+            paramLabel = "PATH",
+            scope = ScopeType.INHERIT,
+            defaultValue = "${env:FLATSNAP_CA_FILE:-" + CommandLine.Option.NULL_VALUE + "}",
+            description = "Trust these certificates for --server (default: $FLATSNAP_CA_FILE, else what Java trusts).")
+    private Path authorities;
+
+    @Option(
             names = "--json",
             scope = ScopeType.INHERIT,
             description = "Print the API's answer as JSON, errors too (on standard error).")
@@ -76,6 +102,8 @@ public final class Flatsnap {
         commands.put("describe", DescribeCommand.class);
         commands.put("catalog", CatalogCommand.class);
         commands.put("doctor", DoctorCommand.class);
+        commands.put("token", TokenCommand.class);
+        commands.put("audit", AuditCommand.class);
         return commands;
     }
 
@@ -122,14 +150,20 @@ public final class Flatsnap {
     private static int handle(Exception exception, CommandLine commandLine, ParseResult parsed) throws Exception {
         if (exception instanceof Failure failure) {
             Flatsnap flatsnap = (Flatsnap) parsed.commandSpec().root().userObject();
-            return flatsnap.session().tell(failure);
+            return Session.tell(failure, flatsnap.terminal, flatsnap.json);
         }
         throw exception;
     }
 
     /** What a command needs, once the options are known. */
     Session session() {
-        return new Session(new DaemonClient(socket), terminal, json);
+        return new Session(new DaemonClient(address()), terminal, json);
+    }
+
+    private DaemonAddress address() {
+        return server.isEmpty()
+                ? new SocketAddress(socket)
+                : NetworkAddress.of(server, tokenFile, Optional.ofNullable(authorities));
     }
 
     /** The version written into the jar's manifest. */

@@ -73,6 +73,11 @@ final class Session {
 
     /** Tells a failure; gives its exit code. */
     int tell(Failure failure) {
+        return tell(failure, terminal, json);
+    }
+
+    /** The same where there is no session because of it. */
+    static int tell(Failure failure, Terminal terminal, boolean json) {
         if (json) {
             terminal.err().println(pretty(failure.document()));
         } else {

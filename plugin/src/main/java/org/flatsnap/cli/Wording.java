@@ -1,5 +1,6 @@
 package org.flatsnap.cli;
 
+import java.time.DateTimeException;
 import java.time.Instant;
 import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
@@ -15,8 +16,13 @@ final class Wording {
 
     private Wording() {}
 
+    /** What is no time is shown as it is; it says best itself what is wrong with it. */
     static String time(String instant) {
-        return TIME.format(Instant.parse(instant).atZone(ZoneId.systemDefault()));
+        try {
+            return TIME.format(Instant.parse(instant).atZone(ZoneId.systemDefault()));
+        } catch (DateTimeException e) {
+            return instant;
+        }
     }
 
     static String size(long bytes) {

@@ -29,7 +29,8 @@ public record Run(int exitCode, String out, String err) {
         return new Run(exitCode, out.toString(), err.toString());
     }
 
-    List<String> outLines() {
+    /** The lines of what it printed. */
+    public List<String> outLines() {
         return out.lines().toList();
     }
 

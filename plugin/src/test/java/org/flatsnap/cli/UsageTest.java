@@ -21,7 +21,7 @@ class UsageTest {
         assertThat(run.exitCode()).isZero();
         assertThat(run.out())
                 .contains("vms", "take", "list", "find", "show", "rollback", "undo", "clone", "delete", "adopt", "hold")
-                .contains("release", "tag", "describe", "catalog", "doctor", "Examples:");
+                .contains("release", "tag", "describe", "catalog", "doctor", "token", "audit", "Examples:");
     }
 
     @ParameterizedTest
@@ -43,7 +43,12 @@ class UsageTest {
                 "describe",
                 "catalog",
                 "catalog rebuild",
-                "doctor"
+                "doctor",
+                "token",
+                "token create",
+                "token list",
+                "token revoke",
+                "audit"
             })
     void everyCommandTeachesByExamples(String command) {
         Run run = flatsnap((command + " --help").split(" "));
