@@ -26,6 +26,8 @@ class ArchitectureTest {
             .definedBy("org.flatsnap.cli..")
             .layer("server")
             .definedBy("org.flatsnap.server..")
+            .layer("access")
+            .definedBy("org.flatsnap.access..")
             .layer("view")
             .definedBy("org.flatsnap.view..")
             .layer("engine")
@@ -47,6 +49,7 @@ class ArchitectureTest {
             .whereLayer("daemon")
             .mayOnlyAccessLayers(
                     "server",
+                    "access",
                     "view",
                     "engine",
                     "manager",
@@ -59,7 +62,9 @@ class ArchitectureTest {
             .whereLayer("cli")
             .mayOnlyAccessLayers("model")
             .whereLayer("server")
-            .mayOnlyAccessLayers("engine", "catalog", "model", "linux")
+            .mayOnlyAccessLayers("access", "engine", "catalog", "model", "linux")
+            .whereLayer("access")
+            .mayOnlyAccessLayers("catalog", "model", "linux")
             .whereLayer("view")
             .mayOnlyAccessLayers("engine", "catalog", "store", "model", "linux", "fuseview")
             .whereLayer("engine")

@@ -18,7 +18,7 @@ import org.flatsnap.model.Problem;
  * {@code LANG=C} cannot hold a name that is not ASCII. What lies between two stars is matched at the first place where it
  * fits and never tried again, so no pattern takes longer than its length times that of the name.
  */
-final class Glob implements Predicate<String> {
+public final class Glob implements Predicate<String> {
     private static final int MAX_LENGTH = 1000;
     private static final Pattern TOKEN = Pattern.compile(
             "(?<star>\\*+)|(?<one>\\?)|\\[(?<not>!?+)(?<set>]?[^]]+|])]|(?<open>\\[)|(?<text>[^*?\\[]+)");
@@ -27,8 +27,8 @@ final class Glob implements Predicate<String> {
     private final String text;
     private final Pattern pattern;
 
-    /** A Problem says what is wrong with it. */
-    Glob(String text) {
+    /** A {@link Problem} says what is wrong with it. */
+    public Glob(String text) {
         this.text = Normalizer.normalize(text, Normalizer.Form.NFC);
         if (this.text.isEmpty() || this.text.length() > MAX_LENGTH) {
             throw malformed("it has " + this.text.length() + " characters, not 1 to " + MAX_LENGTH, null);
@@ -70,18 +70,33 @@ final class Glob implements Predicate<String> {
     }
 
     /** Whether it matches one name only, which then is {@link #text()}. */
-    boolean isLiteral() {
+    public boolean isLiteral() {
         return text.chars().noneMatch(c -> c == '*' || c == '?' || c == '[');
     }
 
     /** The pattern in normal form C, as all names are. */
-    String text() {
+    public String text() {
         return text;
     }
 
     @Override
     public boolean test(String name) {
         return pattern.matcher(name).matches();
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof Glob glob && glob.text.equals(text);
+    }
+
+    @Override
+    public int hashCode() {
+        return text.hashCode();
+    }
+
+    @Override
+    public String toString() {
+        return text;
     }
 
     private static Problem malformed(String why, Exception cause) {

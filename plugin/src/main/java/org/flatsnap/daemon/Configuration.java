@@ -1,5 +1,6 @@
 package org.flatsnap.daemon;
 
+import com.google.common.net.HostAndPort;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
@@ -12,15 +13,23 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.flatsnap.access.AccessRule;
+import org.flatsnap.access.Grant;
+import org.flatsnap.access.Role;
+import org.flatsnap.catalog.Glob;
+import org.flatsnap.linux.Accounts;
 import org.flatsnap.linux.zfs.DatasetName;
 import org.flatsnap.model.Problem;
+import org.flatsnap.server.Network;
 import org.flatsnap.store.Reserve;
 import org.flatsnap.store.StorePlace;
+import org.flatsnap.view.ViewAccess;
 import org.tomlj.Toml;
 import org.tomlj.TomlArray;
 import org.tomlj.TomlParseError;
@@ -41,6 +50,10 @@ import org.tomlj.TomlTable;
  * @param guardRetention how long the snapshot taken before a rollback stays
  * @param stores where the stores are
  * @param reserves the room that is left to guests, of the stores that say it
+ * @param socketGroup whose members may connect to the socket; empty for the daemon's own group
+ * @param access what users of this host may do
+ * @param network where the API answers on the network; empty for nowhere
+ * @param viewAccess whose the tree of snapshots is
  */
 public record Configuration(
         Path stateDirectory,
@@ -52,8 +65,13 @@ public record Configuration(
         Duration stopTimeout,
         Duration guardRetention,
         List<StorePlace> stores,
-        Map<StorePlace, Reserve> reserves) {
+        Map<StorePlace, Reserve> reserves,
+        Optional<String> socketGroup,
+        List<AccessRule> access,
+        Optional<Network> network,
+        ViewAccess viewAccess) {
     private static final Pattern DURATION = Pattern.compile("([0-9]{1,5})(ms|s|m|h|d)");
+    private static final Pattern MODE = Pattern.compile("0?[0-7]{3}");
     private static final Set<String> KEYS = new TreeSet<>(Set.of(
             "state-directory",
             "socket",
@@ -63,7 +81,13 @@ public record Configuration(
             "freeze-timeout",
             "stop-timeout",
             "guard-retention",
-            "store"));
+            "store",
+            "socket-group",
+            "access",
+            "network",
+            "view-owner",
+            "view-group",
+            "view-mode"));
 
     /**
      * Reads and checks a file.
@@ -117,23 +141,123 @@ public record Configuration(
                     value("stop-timeout", Duration.ofSeconds(60), Reader::duration),
                     value("guard-retention", Duration.ofDays(7), Reader::duration),
                     stores(reserves),
-                    Map.copyOf(reserves));
+                    Map.copyOf(reserves),
+                    value("socket-group", Optional.empty(), Reader::group),
+                    access(),
+                    network(),
+                    new ViewAccess(
+                            value("view-owner", 0, Reader::userNumber),
+                            value("view-group", 0, Reader::groupNumber),
+                            value("view-mode", Optional.empty(), Reader::mode)));
         }
 
-        private List<StorePlace> stores(Map<StorePlace, Reserve> reserves) {
-            Object value = toml.get("store");
-            if (value == null) {
-                return List.of();
-            }
-            List<StorePlace> stores = new ArrayList<>();
-            List<Object> elements = value instanceof TomlArray array ? array.toList() : List.of(value);
+        private List<TomlTable> tables(String key, String example) {
+            Object value = toml.get(key);
+            List<Object> elements =
+                    value == null ? List.of() : value instanceof TomlArray array ? array.toList() : List.of(value);
+            List<TomlTable> tables = new ArrayList<>();
             for (Object element : elements) {
                 if (!(element instanceof TomlTable table) || !(value instanceof TomlArray)) {
                     throw problem(
-                            toml.inputPositionOf("store"),
-                            "'store' is not a list of tables",
-                            "Write [[store]] and below it path = \"/...\" or dataset = \"...\"");
+                            toml.inputPositionOf(key),
+                            "'" + key + "' is not a list of tables",
+                            "Write [[" + key + "]] and below it " + example);
                 }
+                tables.add(table);
+            }
+            return tables;
+        }
+
+        private List<AccessRule> access() {
+            List<AccessRule> rules = new ArrayList<>();
+            for (TomlTable table : tables("access", "user = \"...\" or group = \"...\", and role = \"...\"")) {
+                refuseUnknown(table, "access.", new TreeSet<>(Set.of("user", "group", "role", "vms")));
+                if (table.contains("user") == table.contains("group")) {
+                    throw problem(
+                            toml.inputPositionOf("access"),
+                            table.contains("user")
+                                    ? "an [[access]] has both 'user' and 'group'"
+                                    : "an [[access]] has neither 'user' nor 'group'",
+                            "Give it one: user = \"alice\" or group = \"operators\"");
+                }
+                if (!table.contains("role")) {
+                    throw problem(
+                            toml.inputPositionOf("access"),
+                            "an [[access]] has no 'role'",
+                            "Give it one: role = \"viewer\", \"operator\" or \"admin\"");
+                }
+                String key = table.contains("user") ? "user" : "group";
+                rules.add(new AccessRule(
+                        key.equals("user") ? AccessRule.Holder.USER : AccessRule.Holder.GROUP,
+                        value(table, key, Reader::account),
+                        new Grant(value(table, "role", Reader::role), vms(table))));
+            }
+            return List.copyOf(rules);
+        }
+
+        private List<Glob> vms(TomlTable table) {
+            if (!table.contains("vms")) {
+                return List.of(Grant.EVERY);
+            }
+            List<Glob> vms = new ArrayList<>();
+            if (table.get("vms") instanceof TomlArray array) {
+                for (Object element : array.toList()) {
+                    if (!(element instanceof String text)) {
+                        vms.clear();
+                        break;
+                    }
+                    vms.add(glob(table, text));
+                }
+            }
+            if (vms.isEmpty()) {
+                throw problem(
+                        table.inputPositionOf("vms"),
+                        "'vms' is not a list of patterns",
+                        "Write vms = [\"web*\", \"db1\"], or leave it out for all VMs");
+            }
+            return vms;
+        }
+
+        private Glob glob(TomlTable table, String text) {
+            try {
+                return new Glob(text);
+            } catch (Problem e) {
+                throw problem(table.inputPositionOf("vms"), "in 'vms', \"" + text + "\": " + e.why(), e.remedy());
+            }
+        }
+
+        private Optional<Network> network() {
+            Object value = toml.get("network");
+            if (value == null) {
+                return Optional.empty();
+            }
+            String example = "listen = \"0.0.0.0:8443\", certificate = \"/...\" and key = \"/...\"";
+            if (!(value instanceof TomlTable table)) {
+                throw problem(
+                        toml.inputPositionOf("network"),
+                        "'network' is not a table",
+                        "Write [network] and below it " + example);
+            }
+            refuseUnknown(table, "network.", new TreeSet<>(Set.of("listen", "certificate", "key")));
+            for (String key : List.of("listen", "certificate", "key")) {
+                if (!table.contains(key)) {
+                    throw problem(
+                            toml.inputPositionOf("network"),
+                            "[network] has no '" + key + "'",
+                            "Write below it " + example);
+                }
+            }
+            HostAndPort listen = value(table, "listen", Reader::address);
+            return Optional.of(new Network(
+                    listen.getHost(),
+                    listen.getPort(),
+                    value(table, "certificate", Reader::path),
+                    value(table, "key", Reader::path)));
+        }
+
+        private List<StorePlace> stores(Map<StorePlace, Reserve> reserves) {
+            List<StorePlace> stores = new ArrayList<>();
+            for (TomlTable table : tables("store", "path = \"/...\" or dataset = \"...\"")) {
                 refuseUnknown(table, "store.", new TreeSet<>(Set.of("dataset", "path", "reserve")));
                 if (table.contains("path") == table.contains("dataset")) {
                     throw problem(
@@ -192,6 +316,54 @@ public record Configuration(
                 throw new IllegalArgumentException("an absolute path without a zero byte", e);
             }
             throw new IllegalArgumentException("an absolute path, one that begins with '/'");
+        }
+
+        /** Whether the host knows it is looked at when it matters: a directory of users may not answer yet. */
+        private static String account(String text) {
+            if (text.isBlank()) {
+                throw new IllegalArgumentException("the name of a user or group of this host");
+            }
+            return text;
+        }
+
+        private static Optional<String> group(String text) {
+            groupNumber(text);
+            return Optional.of(text);
+        }
+
+        private static int userNumber(String text) {
+            return Accounts.user(text)
+                    .map(Accounts.User::uid)
+                    .orElseThrow(() -> new IllegalArgumentException("the name of a user of this host"));
+        }
+
+        private static int groupNumber(String text) {
+            return Accounts.group(text)
+                    .orElseThrow(() -> new IllegalArgumentException("the name of a group of this host"));
+        }
+
+        private static Role role(String text) {
+            return Role.of(text).orElseThrow(() -> new IllegalArgumentException(Role.NAMES));
+        }
+
+        private static Optional<Integer> mode(String text) {
+            if (!MODE.matcher(text).matches()) {
+                throw new IllegalArgumentException("an octal mode such as \"0750\", three digits after a zero");
+            }
+            return Optional.of(Integer.parseInt(text, 8));
+        }
+
+        private static HostAndPort address(String text) {
+            String expected = "an address and a port such as \"0.0.0.0:8443\" or \"[::1]:8443\"";
+            try {
+                HostAndPort address = HostAndPort.fromString(text);
+                if (address.hasPort() && !address.getHost().isEmpty()) {
+                    return address;
+                }
+            } catch (IllegalArgumentException e) {
+                throw new IllegalArgumentException(expected, e);
+            }
+            throw new IllegalArgumentException(expected);
         }
 
         private static DatasetName dataset(String text) {

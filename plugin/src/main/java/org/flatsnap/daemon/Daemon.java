@@ -3,6 +3,7 @@ package org.flatsnap.daemon;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -27,6 +28,7 @@ import org.flatsnap.manager.LibvirtManager;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.Problem.Code;
 import org.flatsnap.server.ApiServer;
+import org.flatsnap.server.Doors;
 import org.flatsnap.store.KnownStores;
 import org.flatsnap.view.SnapshotTree;
 import org.slf4j.Logger;
@@ -64,7 +66,9 @@ public final class Daemon implements AutoCloseable {
 
     private void assemble(Configuration configuration) throws IOException {
         Path state = configuration.stateDirectory();
-        Files.createDirectories(state);
+        // Names of VMs, tokens and the audit log are nobody else's.
+        Files.createDirectories(
+                state, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
         own(lock(state));
         Clock clock = Clock.system(configuration.zone());
         Libvirt libvirt = new Libvirt(configuration.libvirt());
@@ -88,13 +92,11 @@ public final class Daemon implements AutoCloseable {
                 clock,
                 new Engine.Settings(Host.name(), configuration.guardRetention(), configuration.stopTimeout())));
         engine.start(Daemon::tellServiceManager);
-        mount(configuration.view(), new SnapshotTree(catalog, engine, configuration.zone()));
+        mount(
+                configuration.view(),
+                new SnapshotTree(catalog, engine, configuration.zone(), configuration.viewAccess()));
         ApiServer server = own(new ApiServer(
-                engine,
-                catalog,
-                configuration.socket(),
-                configuration.zone(),
-                () -> List.of(view.get(), watchdog(watch))));
+                engine, catalog, doors(configuration), state, clock, () -> List.of(view.get(), watchdog(watch))));
         server.start();
     }
 
@@ -106,6 +108,11 @@ public final class Daemon implements AutoCloseable {
     private <T extends AutoCloseable> T own(T part) {
         parts.push(part);
         return part;
+    }
+
+    private static Doors doors(Configuration configuration) {
+        return new Doors(
+                configuration.socket(), configuration.socketGroup(), configuration.access(), configuration.network());
     }
 
     private static Flock lock(Path state) throws IOException {

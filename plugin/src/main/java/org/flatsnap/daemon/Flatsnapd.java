@@ -63,6 +63,7 @@ public final class Flatsnapd implements Callable<Integer> {
                         "flatsnapd-stop"));
         try (Daemon daemon = Daemon.start(configuration)) {
             LOG.info("ready: API at {}, snapshots at {}", configuration.socket(), configuration.view());
+            configuration.network().ifPresent(network -> LOG.info("API on the network at {}", network));
             ServiceManager.notify("READY=1");
             stopping.await();
             LOG.info("stopping");

@@ -43,7 +43,7 @@ final class Doctor {
         try {
             findings.add(Finding.ok("manager", manager.describe()));
             for (Vm vm : manager.vms()) {
-                findings.add(examine(vm));
+                findings.add(examine(vm).about(vm.id()));
             }
         } catch (Problem e) {
             findings.add(failure("manager", e));
@@ -57,11 +57,12 @@ final class Doctor {
                     "Run it as root: it reads disks, keeps their owners and mounts the view"));
         }
         for (VmId vm : quiescer.unconfirmed()) {
-            findings.add(new Finding(
+            Finding frozen = new Finding(
                     Level.FAILURE,
                     "VM " + vm,
                     "it may be frozen or paused: its guest agent does not confirm that it runs again",
-                    "Restart qemu-guest-agent in the guest; if that cannot be reached, reset the VM"));
+                    "Restart qemu-guest-agent in the guest; if that cannot be reached, reset the VM");
+            findings.add(frozen.about(vm));
         }
         return findings;
     }

@@ -5,6 +5,7 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
@@ -182,6 +183,7 @@ public final class Engine implements AutoCloseable {
     public Snapshot take(TakeRequest request) {
         return operations.run(
                 request.operation(),
+                Optional.of(request.vm()),
                 "take a snapshot of " + request.vm(),
                 Snapshot.class,
                 progress -> taking.take(request, progress));
@@ -191,6 +193,7 @@ public final class Engine implements AutoCloseable {
     public RollbackResult rollBack(RollbackRequest request) {
         return operations.run(
                 request.operation(),
+                Optional.of(request.vm()),
                 "roll back " + request.vm() + " to " + request.snapshot(),
                 RollbackResult.class,
                 progress -> rolling.rollBack(request, progress));
@@ -200,6 +203,7 @@ public final class Engine implements AutoCloseable {
     public RollbackResult undo(OperationId operation, String vm, boolean stop) {
         return operations.run(
                 operation,
+                Optional.of(vm),
                 "undo the rollback of " + vm,
                 RollbackResult.class,
                 progress -> rolling.undo(operation, vm, stop, progress));
@@ -209,6 +213,7 @@ public final class Engine implements AutoCloseable {
     public CloneResult clone(OperationId operation, String vm, String snapshot, VmName name) {
         return operations.run(
                 operation,
+                Optional.of(vm),
                 "clone " + vm + " at " + snapshot,
                 CloneResult.class,
                 progress -> cloning.clone(operation, vm, snapshot, name, progress));
@@ -219,6 +224,7 @@ public final class Engine implements AutoCloseable {
         String what = "delete snapshot " + snapshot + " of " + vm;
         return operations.run(
                 operation,
+                Optional.of(vm),
                 what,
                 Snapshot.class,
                 changing::isGone,
@@ -230,6 +236,7 @@ public final class Engine implements AutoCloseable {
     public Snapshot relabel(OperationId operation, String vm, String snapshot, UnaryOperator<Labels> change) {
         return operations.run(
                 operation,
+                Optional.of(vm),
                 "change snapshot " + snapshot + " of " + vm,
                 Snapshot.class,
                 progress -> changing.relabel(vm, snapshot, change));
@@ -239,6 +246,7 @@ public final class Engine implements AutoCloseable {
     public Snapshot adopt(OperationId operation, String vm, String snapshot) {
         return operations.run(
                 operation,
+                Optional.of(vm),
                 "adopt snapshot " + snapshot + " of " + vm,
                 Snapshot.class,
                 progress -> foreign.adopt(vm, snapshot));
@@ -250,7 +258,7 @@ public final class Engine implements AutoCloseable {
      * @return how many snapshots it holds now
      */
     public long rebuildCatalog(OperationId operation) {
-        return operations.run(operation, "rebuild the catalog", Long.class, progress -> {
+        return operations.run(operation, Optional.empty(), "rebuild the catalog", Long.class, progress -> {
             long snapshots = recovery.rebuild(progress);
             foreign.refresh();
             return snapshots;
@@ -274,6 +282,11 @@ public final class Engine implements AutoCloseable {
     /** The identity of a VM by name or id; of one that has snapshots also while the manager is away. */
     public VmId identify(String vm) {
         return references.vmId(vm);
+    }
+
+    /** Every VM with the names it has, at its manager, where that answers, and in the catalog. */
+    public KnownVms knownVms() {
+        return references.known();
     }
 
     /** Every VM of the manager and what can be done with its disks. */

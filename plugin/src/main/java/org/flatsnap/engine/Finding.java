@@ -3,6 +3,8 @@ package org.flatsnap.engine;
 import static java.util.Objects.requireNonNull;
 
 import com.google.gson.annotations.SerializedName;
+import java.util.Optional;
+import org.flatsnap.model.VmId;
 
 /**
  * One thing that was examined.
@@ -11,8 +13,9 @@ import com.google.gson.annotations.SerializedName;
  * @param subject what was looked at: "store /srv/vms"
  * @param finding what was found
  * @param remedy what to do about it; empty if nothing
+ * @param vm the VM it is about; empty if it is about the host
  */
-public record Finding(Level level, String subject, String finding, String remedy) {
+public record Finding(Level level, String subject, String finding, String remedy, Optional<VmId> vm) {
     /** How bad it is. */
     public enum Level {
         /** As it should be. */
@@ -32,6 +35,17 @@ public record Finding(Level level, String subject, String finding, String remedy
         requireNonNull(subject, "subject");
         requireNonNull(finding, "finding");
         requireNonNull(remedy, "remedy");
+        requireNonNull(vm, "vm");
+    }
+
+    /** About the host. */
+    public Finding(Level level, String subject, String finding, String remedy) {
+        this(level, subject, finding, remedy, Optional.empty());
+    }
+
+    /** The same, about a VM. */
+    Finding about(VmId which) {
+        return new Finding(level, subject, finding, remedy, Optional.of(which));
     }
 
     /** As it should be. */

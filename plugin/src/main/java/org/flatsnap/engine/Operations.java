@@ -38,11 +38,12 @@ public final class Operations {
      * What an operation is doing.
      *
      * @param operation the request's id
+     * @param vm the VM it is about, as the request names it; empty if it is about none
      * @param what the request, for people: "take snapshot of web01"
      * @param step what it does right now
      * @param since when it began
      */
-    public record Status(OperationId operation, String what, String step, Instant since) {}
+    public record Status(OperationId operation, Optional<String> vm, String what, String step, Instant since) {}
 
     private static final class Running {
         private final CompletableFuture<Object> result = new CompletableFuture<>();
@@ -56,8 +57,8 @@ public final class Operations {
     }
 
     /** Runs {@code work}, or gives the result that the same operation had or is about to have. */
-    <T> T run(OperationId id, String what, Class<T> type, Function<Progress, T> work) {
-        return run(id, what, type, result -> true, work);
+    <T> T run(OperationId id, Optional<String> vm, String what, Class<T> type, Function<Progress, T> work) {
+        return run(id, vm, what, type, result -> true, work);
     }
 
     /**
@@ -65,8 +66,14 @@ public final class Operations {
      *
      * @param done whether what was announced has been done
      */
-    <T> T run(OperationId id, String what, Class<T> type, Predicate<T> done, Function<Progress, T> work) {
-        Running own = new Running(type, new Status(id, what, "starting", clock.instant()));
+    <T> T run(
+            OperationId id,
+            Optional<String> vm,
+            String what,
+            Class<T> type,
+            Predicate<T> done,
+            Function<Progress, T> work) {
+        Running own = new Running(type, new Status(id, vm, what, "starting", clock.instant()));
         Running first = running.putIfAbsent(id, own);
         if (first != null) {
             if (!first.type.equals(type) || !first.status.what().equals(what)) {
@@ -80,7 +87,7 @@ public final class Operations {
             if (earlier.isPresent()) {
                 result = earlier.get();
             } else {
-                result = work.apply(step -> own.status = new Status(id, what, step, own.status.since()));
+                result = work.apply(step -> own.status = new Status(id, vm, what, step, own.status.since()));
                 catalog.recordOperation(id, envelope(Optional.of(what), result), clock.instant());
             }
             own.result.complete(result);

@@ -1,8 +1,11 @@
 package org.flatsnap.engine;
 
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.flatsnap.catalog.Catalog;
 import org.flatsnap.catalog.Page;
@@ -16,6 +19,7 @@ import org.flatsnap.model.SnapshotId;
 import org.flatsnap.model.SnapshotName;
 import org.flatsnap.model.Vm;
 import org.flatsnap.model.VmId;
+import org.flatsnap.model.VmName;
 
 /** Finds what people mean by the name or id of a VM or snapshot. */
 final class References {
@@ -63,7 +67,22 @@ final class References {
         return matches.stream().findFirst();
     }
 
-    private static Problem unknownVm(String nameOrId) {
+    /** Every VM, whether it has snapshots, or stands at the manager, or both. */
+    KnownVms known() {
+        Map<VmId, Set<VmName>> names = new TreeMap<>();
+        catalog.vms().forEach(entry -> names.computeIfAbsent(entry.vm(), vm -> new TreeSet<>())
+                .add(entry.name()));
+        Optional<Problem> unasked = Optional.empty();
+        try {
+            manager.vms().forEach(vm -> names.computeIfAbsent(vm.id(), id -> new TreeSet<>())
+                    .add(vm.name()));
+        } catch (Problem e) {
+            unasked = Optional.of(e);
+        }
+        return new KnownVms(names, unasked);
+    }
+
+    static Problem unknownVm(String nameOrId) {
         return new Problem(
                 Code.NOT_FOUND, "unknown VM '" + nameOrId + "'", "no VM has that name or id", "See 'flatsnap vms'");
     }

@@ -13,7 +13,13 @@ public final class Problem extends RuntimeException {
     public enum Code {
         /** The request itself is wrong: a bad name, an unknown option, a malformed body. */
         INVALID,
-        /** The VM, snapshot, disk or operation does not exist. */
+        /** Nothing says who asks, or what says so does not hold. */
+        UNAUTHENTICATED,
+        /** Who asks may not do this. */
+        FORBIDDEN,
+        /** Who asks does so too often; trying again later helps. */
+        TOO_OFTEN,
+        /** The VM, snapshot, disk or operation does not exist, or may not be seen by who asks. */
         NOT_FOUND,
         /** Something of that name is there already. */
         EXISTS,

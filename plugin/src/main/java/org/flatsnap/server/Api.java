@@ -9,7 +9,6 @@ import io.javalin.http.Handler;
 import io.javalin.http.HandlerType;
 import io.javalin.http.HttpStatus;
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
@@ -18,7 +17,10 @@ import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
+import org.flatsnap.access.AuditLog;
 import org.flatsnap.catalog.Catalog;
+import org.flatsnap.catalog.Page;
+import org.flatsnap.catalog.SnapshotQuery;
 import org.flatsnap.engine.Engine;
 import org.flatsnap.engine.Finding;
 import org.flatsnap.engine.Operations;
@@ -32,9 +34,12 @@ import org.flatsnap.model.Labels;
 import org.flatsnap.model.OperationId;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.Problem.Code;
+import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.SnapshotName;
 import org.flatsnap.model.Tag;
+import org.flatsnap.model.VmId;
 import org.flatsnap.model.VmName;
+import org.flatsnap.server.Gate.Sight;
 
 /**
  * The paths of the API and what the engine does for each. Text of a request becomes values here and goes no further as text.
@@ -54,26 +59,45 @@ import org.flatsnap.model.VmName;
  * POST   /v1/catalog/rebuild                          {snapshots: number}
  * GET    /v1/doctor                                   {findings: [finding]}
  * GET    /v1/operations/{id}                          operation, 404 when it is not under way
+ * GET    /v1/audit?vm&amp;who&amp;action&amp;after&amp;before&amp;... {entries: [line], next: cursor}, see {@link AuditSearch}
+ * GET    /v1/tokens                                   {tokens: [token]}
+ * POST   /v1/tokens                                   {name, role, vms?, expires?}: 201 {token, secret}, on this host only
+ * DELETE /v1/tokens/{token}                           the token that was
  * </pre>
+ *
+ * <p>{@link Action} says which role each takes. Lists leave out what the caller may not see.
  *
  * <p>A request that changes something may bring an {@code Operation-Id}, a UUID: repeated with it, it gets the first result.
  * The answer names the one used.
  */
 final class Api {
-    private static final String OPERATION_ID = "Operation-Id";
+    static final String OPERATION_ID = "Operation-Id";
     private static final String SNAPSHOTS = "/v1/vms/{vm}/snapshots";
     private static final String SNAPSHOT = SNAPSHOTS + "/{snapshot}";
 
     private final Engine engine;
     private final Catalog catalog;
     private final SnapshotSearch search;
-    private final Supplier<List<Finding>> moreFindings;
+    private final Gate gate;
+    private final TokenPaths tokens;
+    private final AuditLog audit;
+    private final Supplier<List<Finding>> findings;
 
-    Api(Engine engine, Catalog catalog, SnapshotSearch search, Supplier<List<Finding>> moreFindings) {
+    Api(
+            Engine engine,
+            Catalog catalog,
+            Gate gate,
+            SnapshotSearch search,
+            TokenPaths tokens,
+            AuditLog audit,
+            Supplier<List<Finding>> findings) {
         this.engine = engine;
         this.catalog = catalog;
+        this.gate = gate;
         this.search = search;
-        this.moreFindings = moreFindings;
+        this.tokens = tokens;
+        this.audit = audit;
+        this.findings = findings;
     }
 
     private record Health(String version, Collection<Operations.Status> underWay) {}
@@ -91,21 +115,28 @@ final class Api {
     }
 
     void register(RoutesConfig routes) {
-        routes.get("/v1/health", this::health);
-        routes.get("/v1/vms", context -> context.json(new Vms(engine.vms())));
-        routes.get("/v1/snapshots", context -> context.json(catalog.query(search.read(context))));
-        routes.get("/v1/vms/{vm}/space", context -> context.json(engine.space(vm(context), SpaceQuery.read(context))));
-        routes.get(SNAPSHOT, context -> context.json(engine.show(vm(context), snapshot(context))));
-        routes.post(SNAPSHOTS, changing(this::take));
-        routes.patch(SNAPSHOT, changing(this::relabel));
-        routes.delete(SNAPSHOT, changing(this::delete));
-        routes.post(SNAPSHOT + "/rollback", changing(this::rollBack));
-        routes.post(SNAPSHOT + "/adopt", changing(this::adopt));
-        routes.post("/v1/vms/{vm}/undo", changing(this::undo));
-        routes.post(SNAPSHOT + "/clone", changing(this::cloneVm));
-        routes.post("/v1/catalog/rebuild", changing(this::rebuild));
-        routes.get("/v1/doctor", this::examine);
-        routes.get("/v1/operations/{id}", this::operation);
+        routes.get("/v1/health", this::health, Action.LIST);
+        routes.get("/v1/vms", this::vms, Action.LIST);
+        routes.get("/v1/snapshots", this::find, Action.LIST);
+        routes.get("/v1/vms/{vm}/space", this::measure, Action.MEASURE);
+        routes.get(SNAPSHOT, context -> context.json(engine.show(vm(context), snapshot(context))), Action.SHOW);
+        routes.post(SNAPSHOTS, changing(this::take), Action.TAKE);
+        routes.patch(SNAPSHOT, changing(this::relabel), Action.CHANGE);
+        routes.delete(SNAPSHOT, changing(this::delete), Action.DELETE);
+        routes.post(SNAPSHOT + "/rollback", changing(this::rollBack), Action.ROLLBACK);
+        routes.post(SNAPSHOT + "/adopt", changing(this::adopt), Action.ADOPT);
+        routes.post("/v1/vms/{vm}/undo", changing(this::undo), Action.UNDO);
+        routes.post(SNAPSHOT + "/clone", changing(this::cloneVm), Action.CLONE);
+        routes.post("/v1/catalog/rebuild", changing(this::rebuild), Action.REBUILD_CATALOG);
+        routes.get("/v1/doctor", this::examine, Action.LIST);
+        routes.get("/v1/operations/{id}", this::operation, Action.LIST);
+        routes.get(
+                "/v1/audit",
+                context -> context.json(audit.find(AuditSearch.read(context, search.zone()))),
+                Action.READ_AUDIT);
+        routes.get("/v1/tokens", tokens::list, Action.LIST_TOKENS);
+        routes.post("/v1/tokens", tokens::create, Action.CREATE_TOKEN);
+        routes.delete("/v1/tokens/{token}", tokens::revoke, Action.REVOKE_TOKEN);
     }
 
     static boolean changes(Context context) {
@@ -123,7 +154,7 @@ final class Api {
     }
 
     private static String vm(Context context) {
-        return Names.vm(context.pathParam("vm"));
+        return Gate.vm(context);
     }
 
     private static String snapshot(Context context) {
@@ -131,7 +162,44 @@ final class Api {
     }
 
     private void health(Context context) {
-        context.json(new Health(Version.text(), engine.operations().underWay()));
+        Collection<Operations.Status> underWay = engine.operations().underWay();
+        if (!underWay.isEmpty()) {
+            Sight sight = gate.sight(context);
+            underWay = underWay.stream().filter(status -> sees(sight, status)).toList();
+        }
+        context.json(new Health(Version.text(), underWay));
+    }
+
+    private static boolean sees(Sight sight, Operations.Status status) {
+        return sight.all() || status.vm().filter(sight::sees).isPresent();
+    }
+
+    private void vms(Context context) {
+        Sight sight = gate.sight(context);
+        context.json(
+                new Vms(engine.vms().stream().filter(vm -> sight.sees(vm.vm())).toList()));
+    }
+
+    private void find(Context context) {
+        SnapshotQuery query = search.read(context, vm -> gate.seen(context, vm));
+        Optional<Set<VmId>> seen = gate.seenInCatalog(Gate.caller(context));
+        if (seen.isPresent()) {
+            Set<VmId> wanted = new TreeSet<>(seen.get());
+            if (!query.vms().isEmpty()) {
+                wanted.retainAll(query.vms());
+            }
+            if (wanted.isEmpty()) {
+                // To a query, no VM at all means any.
+                context.json(new Page(List.of(), Optional.empty()));
+                return;
+            }
+            query = query.ofVms(wanted);
+        }
+        context.json(catalog.query(query));
+    }
+
+    private void measure(Context context) {
+        context.json(engine.space(vm(context), SpaceQuery.read(context)));
     }
 
     private void take(Context context, OperationId operation) throws IOException {
@@ -147,7 +215,9 @@ final class Api {
                 body.text("consistency").map(Consistency::parse),
                 body.flag("strict").orElse(false),
                 disks(body));
-        context.status(HttpStatus.CREATED).json(engine.take(request));
+        Snapshot taken = engine.take(request);
+        Gate.note(context, Optional.of(taken.name().value()), Optional.empty());
+        context.status(HttpStatus.CREATED).json(taken);
     }
 
     private void relabel(Context context, OperationId operation) throws IOException {
@@ -163,6 +233,7 @@ final class Api {
         SortedSet<Tag> added = tags(body, "addTags");
         SortedSet<Tag> removed = tags(body, "removeTags");
         Optional<Boolean> held = body.flag("held");
+        Gate.note(context, Optional.empty(), held.map(hold -> hold ? "hold" : "release"));
         UnaryOperator<Labels> change = labels -> {
             SortedSet<Tag> tags = new TreeSet<>(labels.tags());
             tags.removeAll(removed);
@@ -200,6 +271,8 @@ final class Api {
 
     private void cloneVm(Context context, OperationId operation) throws IOException {
         VmName name = new VmName(RequestBody.of(context, Set.of("name")).requiredText("name"));
+        gate.requireNew(context, name);
+        Gate.note(context, Optional.empty(), Optional.of("to " + name));
         context.status(HttpStatus.CREATED).json(engine.clone(operation, vm(context), snapshot(context), name));
     }
 
@@ -209,15 +282,19 @@ final class Api {
     }
 
     private void examine(Context context) {
-        List<Finding> findings = new ArrayList<>(engine.examine());
-        findings.addAll(moreFindings.get());
-        context.json(new Findings(findings));
+        Sight sight = gate.sight(context);
+        context.json(new Findings(findings.get().stream()
+                .filter(finding ->
+                        sight.all() || finding.vm().filter(sight::sees).isPresent())
+                .toList()));
     }
 
     private void operation(Context context) {
         OperationId id = OperationId.parse(context.pathParam("id"));
+        Sight sight = gate.sight(context);
         context.json(engine.operations()
                 .status(id)
+                .filter(status -> sees(sight, status))
                 .orElseThrow(() -> new Problem(
                         Code.NOT_FOUND,
                         "unknown operation " + id,

@@ -8,28 +8,35 @@ import io.javalin.config.JavalinConfig;
 import io.javalin.util.JavalinException;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Clock;
 import java.time.Duration;
-import java.time.ZoneId;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Supplier;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.handler.GracefulHandler;
 import org.eclipse.jetty.unixdomain.server.UnixDomainServerConnector;
+import org.flatsnap.access.AuditLog;
+import org.flatsnap.access.Tokens;
 import org.flatsnap.catalog.Catalog;
 import org.flatsnap.engine.Engine;
 import org.flatsnap.engine.Finding;
+import org.flatsnap.engine.Finding.Level;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.Problem.Code;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The API: HTTP with JSON on a unix socket, and nowhere else. {@code Api} lists its paths.
+ * The API: HTTP with JSON on a unix socket and, where that is configured, with TLS on the network. {@code Api} lists its paths.
  *
- * <p>Whoever may open the socket may do everything; it belongs to the daemon's user and group and has mode 0660. Each request
- * has a thread of its own, so a long one holds up no other. Every error is a problem document (RFC 9457) with the fields of
+ * <p>The socket belongs to the daemon's user and the configured group and has mode 0660. Who has connected is known from the
+ * kernel: root and the daemon's user may do everything, others what the configuration grants them. The network never lets
+ * anybody in without a token. {@code Gate} decides all that, {@code Action} says what each path takes. Each request has a
+ * thread of its own, so a long one holds up no other. Every error is a problem document (RFC 9457) with the fields of
  * {@link Problem}.
  */
 public final class ApiServer implements AutoCloseable {
@@ -37,21 +44,57 @@ public final class ApiServer implements AutoCloseable {
     // Shorter than the 90 seconds that the unit gives the daemon to end.
     private static final Duration FAREWELL = Duration.ofSeconds(60);
 
+    private final Engine engine;
+    private final Doors doors;
+    private final Supplier<List<Finding>> moreFindings;
     private final Api api;
+    private final Gate gate;
+    private final AuditLog audit;
     private final SocketFile socket;
+    private final Optional<NetworkDoor> network;
     private final Javalin javalin;
 
     /**
-     * Opens nothing before {@link #start}.
+     * Opens no door before {@link #start}.
      *
-     * @param socket the absolute path of the unix socket
-     * @param zone where a date without a zone is meant
+     * @param doors where to answer, and whom
+     * @param state the directory for tokens and audit log
+     * @param clock its zone is where a date without one is meant
      * @param moreFindings what the doctor is to tell beyond what the engine examines
+     * @throws Problem if tokens, audit log, certificate or key cannot be used
      */
-    public ApiServer(Engine engine, Catalog catalog, Path socket, ZoneId zone, Supplier<List<Finding>> moreFindings) {
-        this.api = new Api(engine, catalog, new SnapshotSearch(engine, zone), requireNonNull(moreFindings));
-        this.socket = new SocketFile(socket);
+    public ApiServer(
+            Engine engine,
+            Catalog catalog,
+            Doors doors,
+            Path state,
+            Clock clock,
+            Supplier<List<Finding>> moreFindings) {
+        this.engine = engine;
+        this.doors = doors;
+        this.moreFindings = requireNonNull(moreFindings);
+        this.network = doors.network().map(place -> new NetworkDoor(place, clock));
+        Tokens tokens = Tokens.open(state.resolve(Tokens.FILE));
+        this.audit = AuditLog.open(state.resolve("audit"), clock);
+        this.gate = new Gate(engine, catalog, doors.rules(), tokens, audit, clock);
+        SnapshotSearch search = new SnapshotSearch(engine, clock.getZone());
+        this.api = new Api(engine, catalog, gate, search, new TokenPaths(tokens, clock), audit, this::findings);
+        this.socket = new SocketFile(doors.socket(), doors.socketGroup());
         this.javalin = Javalin.create(this::configure);
+    }
+
+    private List<Finding> findings() {
+        List<Finding> findings = new ArrayList<>(engine.examine());
+        findings.addAll(moreFindings.get());
+        network.ifPresent(door -> findings.add(door.finding()));
+        doors.rules().stream()
+                .filter(rule -> !rule.isKnown())
+                .forEach(rule -> findings.add(new Finding(
+                        Level.WARNING,
+                        "access",
+                        "this host knows no " + rule,
+                        "Correct [[access]] in /etc/flatsnap/flatsnap.toml, or make that " + rule)));
+        return findings;
     }
 
     private void configure(JavalinConfig config) {
@@ -63,6 +106,7 @@ public final class ApiServer implements AutoCloseable {
         config.router.ignoreTrailingSlashes = false;
         config.jsonMapper(new GsonMapper());
         config.jetty.addConnector(this::connector);
+        network.ifPresent(door -> config.jetty.addConnector(door::connector));
         config.jetty.modifyServer(server -> {
             server.setStopTimeout(FAREWELL.toMillis());
             server.insertHandler(new GracefulHandler());
@@ -73,7 +117,8 @@ public final class ApiServer implements AutoCloseable {
             if (Api.changes(context)) {
                 // The path is percent-encoded: nothing in it can forge a line of the log.
                 LOG.info(
-                        "{} {}: {} in {} ms",
+                        "{} {} {}: {} in {} ms",
+                        Gate.asker(context),
                         context.method(),
                         context.path(),
                         context.statusCode(),
@@ -81,6 +126,7 @@ public final class ApiServer implements AutoCloseable {
             }
         });
         Errors.register(config);
+        gate.register(config.routes);
         api.register(config.routes);
     }
 
@@ -103,6 +149,9 @@ public final class ApiServer implements AutoCloseable {
             javalin.start();
             socket.publish();
         } catch (IOException | JavalinException e) {
+            if (network.isPresent() && !network.get().isOpen() && e.getCause() instanceof IOException failed) {
+                throw network.get().closed(failed);
+            }
             throw new Problem(
                     Code.UNAVAILABLE,
                     "cannot make the socket " + socket,
@@ -112,6 +161,21 @@ public final class ApiServer implements AutoCloseable {
         }
     }
 
+    /** The port on the network, once {@link #start} has returned. */
+    int port() {
+        return network.orElseThrow().port();
+    }
+
+    /** Takes the certificate's files as they are now, as it does by itself every few seconds. */
+    void reloadCertificate() {
+        network.orElseThrow().reload();
+    }
+
+    /** What answers: its routes and connectors. */
+    Javalin javalin() {
+        return javalin;
+    }
+
     /** Takes no more requests, waits for those under way, and removes the socket. */
     @Override
     public void close() {
@@ -119,6 +183,8 @@ public final class ApiServer implements AutoCloseable {
             javalin.stop();
         } finally {
             socket.remove();
+            network.ifPresent(NetworkDoor::close);
+            audit.close();
         }
     }
 }

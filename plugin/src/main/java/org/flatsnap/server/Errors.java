@@ -65,12 +65,16 @@ final class Errors {
     }
 
     private static void answer(Context context, Problem problem, HttpStatus status) {
+        Gate.failed(context, problem);
         context.status(status).json(Document.of(problem, status)).contentType(MEDIA_TYPE);
     }
 
     private static HttpStatus status(Code code) {
         return switch (code) {
             case INVALID -> HttpStatus.BAD_REQUEST;
+            case UNAUTHENTICATED -> HttpStatus.UNAUTHORIZED;
+            case FORBIDDEN -> HttpStatus.FORBIDDEN;
+            case TOO_OFTEN -> HttpStatus.TOO_MANY_REQUESTS;
             case NOT_FOUND -> HttpStatus.NOT_FOUND;
             case EXISTS, REFUSED -> HttpStatus.CONFLICT;
             case BUSY -> HttpStatus.LOCKED;

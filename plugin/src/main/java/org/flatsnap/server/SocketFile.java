@@ -12,7 +12,11 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.GroupPrincipal;
+import java.nio.file.attribute.PosixFileAttributeView;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.nio.file.attribute.UserPrincipalNotFoundException;
+import java.util.Optional;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.Problem.Code;
 import org.slf4j.Logger;
@@ -28,11 +32,14 @@ final class SocketFile {
     private static final int LONGEST = 107;
 
     private final Path path;
+    private final Optional<String> group;
     private Path hidden;
     private boolean published;
 
-    SocketFile(Path path) {
+    /** @param group whose members may connect; empty for the daemon's own */
+    SocketFile(Path path, Optional<String> group) {
         this.path = path.toAbsolutePath();
+        this.group = group;
     }
 
     /** Where to bind it, after {@link #prepare}. */
@@ -84,10 +91,24 @@ final class SocketFile {
 
     /** Lets others connect. */
     void publish() throws IOException {
+        if (group.isPresent()) {
+            Files.getFileAttributeView(hidden, PosixFileAttributeView.class).setGroup(group(group.get()));
+        }
         Files.setPosixFilePermissions(hidden, PosixFilePermissions.fromString("rw-rw----"));
         Files.move(hidden, path, StandardCopyOption.ATOMIC_MOVE);
         published = true;
         Files.delete(hidden.getParent());
+    }
+
+    private GroupPrincipal group(String name) throws IOException {
+        try {
+            return hidden.getFileSystem().getUserPrincipalLookupService().lookupPrincipalByGroupName(name);
+        } catch (UserPrincipalNotFoundException e) {
+            throw unusable(
+                    Code.INVALID,
+                    "there is no group " + name,
+                    "Make it (groupadd " + name + "), or set another socket-group");
+        }
     }
 
     /** Removes what {@link #prepare} and {@link #publish} made, except a directory that was missing. */

@@ -8,11 +8,20 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.ZoneId;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import org.flatsnap.access.AccessRule;
+import org.flatsnap.access.AccessRule.Holder;
+import org.flatsnap.access.Grant;
+import org.flatsnap.access.Role;
+import org.flatsnap.catalog.Glob;
 import org.flatsnap.linux.zfs.DatasetName;
 import org.flatsnap.model.Problem;
+import org.flatsnap.server.Network;
 import org.flatsnap.store.Reserve;
 import org.flatsnap.store.StorePlace;
+import org.flatsnap.view.ViewAccess;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -46,6 +55,21 @@ class ConfigurationTest {
                 freeze-timeout = "5s"
                 stop-timeout = "2m"
                 guard-retention = "12h"
+                socket-group = "daemon"
+                view-owner = "daemon"
+                view-group = "daemon"
+                view-mode = "0750"
+                [network]
+                listen = "[::1]:8443"
+                certificate = "/etc/c.pem"
+                key = "/etc/k.pem"
+                [[access]]
+                user = "alice"
+                role = "operator"
+                vms = ["web*", "db1"]
+                [[access]]
+                group = "auditors"
+                role = "viewer"
                 [[store]]
                 path = "/a"
                 [[store]]
@@ -62,9 +86,17 @@ class ConfigurationTest {
                         Duration.ofSeconds(5),
                         Duration.ofMinutes(2),
                         Duration.ofHours(12),
-                        java.util.List.of(
-                                new StorePlace.Directory(Path.of("/a")), new StorePlace.Directory(Path.of("/c"))),
-                        Map.of(new StorePlace.Directory(Path.of("/c")), Reserve.parse("20GiB"))));
+                        List.of(new StorePlace.Directory(Path.of("/a")), new StorePlace.Directory(Path.of("/c"))),
+                        Map.of(new StorePlace.Directory(Path.of("/c")), Reserve.parse("20GiB")),
+                        Optional.of("daemon"),
+                        List.of(
+                                new AccessRule(
+                                        Holder.USER,
+                                        "alice",
+                                        new Grant(Role.OPERATOR, List.of(new Glob("web*"), new Glob("db1")))),
+                                new AccessRule(Holder.GROUP, "auditors", new Grant(Role.VIEWER, List.of(Grant.EVERY)))),
+                        Optional.of(new Network("::1", 8443, Path.of("/etc/c.pem"), Path.of("/etc/k.pem"))),
+                        new ViewAccess(1, 1, Optional.of(0750))));
     }
 
     @Test
@@ -115,7 +147,22 @@ class ConfigurationTest {
                 "[[store]]\\nreserve = '5%' | line 1 | neither 'path' nor 'dataset' | dataset =",
                 "[[store]]\\npath = '/x'\\nreserve = '105%' | line 3 | 'reserve' is \"105%\" | such as \"5%\"",
                 "[[store]]\\npath = '/x'\\nreserve = 5 | line 3 | 'reserve' is not a text | in quotes",
-                "view = | line 1 | Unexpected | Correct that line"
+                "view = | line 1 | Unexpected | Correct that line",
+                "socket-group = 'nosuchgroup' | line 1 | 'socket-group' is \"nosuchgroup\" | a group of this host",
+                "view-owner = 'nosuchuser' | line 1 | 'view-owner' is \"nosuchuser\" | a user of this host",
+                "view-mode = '0789' | line 1 | 'view-mode' is \"0789\" | such as \"0750\"",
+                "view-mode = '4755' | line 1 | 'view-mode' | such as \"0750\"",
+                "[[access]]\\nrole = 'viewer' | line 1 | neither 'user' nor 'group' | Give it one",
+                "[[access]]\\nuser = 'a'\\ngroup = 'b'\\nrole = 'viewer' | line 1 | both 'user' and 'group' | one",
+                "[[access]]\\nuser = 'a' | line 1 | no 'role' | viewer",
+                "[[access]]\\nuser = 'a'\\nrole = 'root' | line 3 | 'role' is \"root\" | viewer, operator or admin",
+                "[[access]]\\nuser = 'a'\\nrole = 'admin'\\nvms = [] | line 4 | not a list of patterns | leave it out",
+                "[[access]]\\nuser = 'a'\\nrole = 'admin'\\nvms = 'web*' | line 4 | not a list of patterns | vms = [",
+                "[[access]]\\nuser = 'a'\\nrole = 'admin'\\nvms = ['w[eb'] | line 4 | '[' has no ']' | Use *",
+                "[access]\\nuser = 'a' | line 1 | not a list of tables | [[access]]",
+                "[network]\\nlisten = ':1' | line 1 | no 'certificate' | listen =",
+                "[network]\\nlisten = '8443'\\ncertificate = '/c'\\nkey = '/k' | line 2 | 'listen' is \"8443\" | 0.0.0.0:8443",
+                "[[network]]\\nlisten = 'h:1' | line 1 | not a table | [network]"
             })
     void aFaultIsNamedByFileLineAndKey(String toml, String line, String why, String remedy) {
         assertThatThrownBy(() -> read(toml.replace("\\n", "\n").replace('\'', '"')))

@@ -4,14 +4,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.flatsnap.testing.Bench.rawDisk;
 
 import java.io.IOException;
+import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.flatsnap.server.TestCertificate;
 import org.flatsnap.testing.Bench;
 import org.flatsnap.testing.Bench.Domain;
 import org.flatsnap.testing.Commands;
@@ -22,6 +25,7 @@ import org.flatsnap.testing.RunningGuest;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** The daemon as a process, used through the command line and the view, and killed. */
 class DaemonTest {
@@ -237,5 +241,40 @@ class DaemonTest {
             // It has just ended.
             return "";
         }
+    }
+
+    @Test
+    void whatAnAdministratorSaysOfDoorsAndViewHolds(@TempDir Path directory) throws IOException {
+        TestCertificate certificate = TestCertificate.make(directory, "daemon");
+        int port;
+        try (ServerSocket free = new ServerSocket(0)) {
+            port = free.getLocalPort();
+        }
+        daemon.stop();
+        daemon.configure("""
+                socket-group = "daemon"
+                view-owner = "daemon"
+                view-mode = "0700"
+                access = [{user = "bin", role = "viewer", vms = ["nothing*"]}, {group = "no-such-group", role = "admin"}]
+                network = {listen = "127.0.0.1:%d", certificate = "%s", key = "%s"}
+                """.formatted(port, certificate.certificate(), certificate.key()));
+        daemon.start();
+        daemon.succeed("take", vm.name(), "s0");
+
+        assertThat(Commands.run("stat", "-c", "%U:%G %a", daemon.view().toString()))
+                .isEqualTo("daemon:root 700\n");
+        Path token = Files.writeString(
+                directory.resolve("token"), daemon.succeed("token", "create", "ci", "--role", "viewer"));
+        Files.setPosixFilePermissions(token, PosixFilePermissions.fromString("rw-------"));
+        String[] remote = {
+            "--server=https://localhost:" + port, "--token-file=" + token, "--ca-file=" + certificate.certificate()
+        };
+        assertThat(daemon.succeed("list", remote[0], remote[1], remote[2])).contains("s0");
+        assertThat(daemon.flatsnap("take", vm.name(), remote[0], remote[1], remote[2])
+                        .errors())
+                .contains("it takes the role operator");
+        assertThat(daemon.succeed("audit")).contains("token:ci", "FORBIDDEN", "create-token", "take");
+        assertThat(daemon.flatsnap("doctor").output())
+                .contains("this host knows no group no-such-group", "network 127.0.0.1");
     }
 }

@@ -34,6 +34,7 @@ import org.flatsnap.model.Disk;
 import org.flatsnap.model.VmId;
 import org.flatsnap.model.VmState;
 import org.flatsnap.server.ApiServer;
+import org.flatsnap.server.Doors;
 import org.flatsnap.server.FakeManager;
 import org.flatsnap.store.KnownStores;
 import org.flatsnap.store.StorePlace;
@@ -89,7 +90,7 @@ final class RaceBench implements AutoCloseable {
         engine.start();
         mounted = MountedTree.mount(
                 state.resolve("view"), new SnapshotTree(catalog, engine, zone), MountOptions.named("flatsnap-races"));
-        server = new ApiServer(engine, catalog, socket(), zone, List::of);
+        server = new ApiServer(engine, catalog, Doors.socket(socket()), state, Clock.system(zone), List::of);
         server.start();
     }
 

@@ -5,10 +5,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.ZoneId;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
+import org.flatsnap.access.AccessRule;
 import org.flatsnap.catalog.Catalog;
 import org.flatsnap.engine.Engine;
 import org.flatsnap.engine.Finding;
@@ -30,17 +33,42 @@ public final class ApiBench implements AutoCloseable {
     public static final ZoneId ZONE = ZoneId.of("Europe/Vienna");
 
     private final LoopFileSystem fileSystem = LoopFileSystem.smallXfs();
+    private final AdjustableClock clock = new AdjustableClock();
     private final Path state;
     private final FakeManager manager = new FakeManager();
     private final Catalog catalog;
     private final Engine engine;
     private final ApiServer server;
 
+    /** The true time, and more. */
+    private static final class AdjustableClock extends Clock {
+        private volatile Duration ahead = Duration.ZERO;
+
+        @Override
+        public ZoneId getZone() {
+            return ZONE;
+        }
+
+        @Override
+        public Clock withZone(ZoneId zone) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public Instant instant() {
+            return Instant.now().plus(ahead);
+        }
+    }
+
     /** Everything runs when this returns. */
     public ApiBench() throws IOException {
+        this(Optional.empty(), List.of(), Optional.empty());
+    }
+
+    /** The same with doors for others than root. */
+    ApiBench(Optional<String> socketGroup, List<AccessRule> rules, Optional<Network> network) throws IOException {
         state = Files.createTempDirectory("flatsnap-api-");
         catalog = Catalog.open(state.resolve("catalog.db"));
-        Clock clock = Clock.system(ZONE);
         GuestNotes notes = new GuestNotes(state.resolve("guests"));
         engine = new Engine(
                 new Stores(
@@ -55,13 +83,33 @@ public final class ApiBench implements AutoCloseable {
                 new Engine.Settings("node1", Duration.ofDays(7), Duration.ofSeconds(30)));
         engine.start();
         server = new ApiServer(
-                engine, catalog, socket(), ZONE, () -> List.of(Finding.ok("view", "mounted at /snapshots")));
+                engine,
+                catalog,
+                new Doors(socket(), socketGroup, rules, network),
+                state,
+                clock,
+                () -> List.of(Finding.ok("view", "mounted at /snapshots")));
         server.start();
     }
 
     /** Where the API answers. */
     public Path socket() {
         return state.resolve("run").resolve("api.sock");
+    }
+
+    /** Lets time pass. */
+    void advance(Duration time) {
+        clock.ahead = clock.ahead.plus(time);
+    }
+
+    /** The server itself. */
+    ApiServer server() {
+        return server;
+    }
+
+    /** Where it keeps tokens and audit log. */
+    Path state() {
+        return state;
     }
 
     /** Its VMs. */

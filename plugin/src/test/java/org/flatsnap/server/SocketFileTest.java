@@ -12,7 +12,6 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Clock;
 import java.time.Duration;
-import java.time.ZoneOffset;
 import java.util.List;
 import java.util.stream.Stream;
 import org.flatsnap.catalog.Catalog;
@@ -59,7 +58,7 @@ class SocketFileTest {
     }
 
     private ApiServer server(Path socket) {
-        return new ApiServer(engine, catalog, socket, ZoneOffset.UTC, List::of);
+        return new ApiServer(engine, catalog, Doors.socket(socket), directory, Clock.systemUTC(), List::of);
     }
 
     private static void assertAnswers(Path socket) throws IOException {
