@@ -16,6 +16,7 @@ public final class DaemonProcess implements AutoCloseable {
 
     private final Path directory;
     private final Path config;
+    private final List<String> javaOptions = new ArrayList<>();
     private Process process;
 
     private DaemonProcess(Path directory, Path config) {
@@ -26,18 +27,45 @@ public final class DaemonProcess implements AutoCloseable {
     /** What a command answered. */
     public record Answer(int exitCode, String output, String errors) {}
 
-    /** Prepares one with this store; {@link #start} starts it. */
-    public static DaemonProcess on(Path store) throws IOException {
+    /** Prepares one with these stores; {@link #start} starts it. */
+    public static DaemonProcess on(Path... stores) throws IOException {
         Path directory = Files.createTempDirectory("flatsnapd-");
-        Path config = Files.writeString(directory.resolve("flatsnap.toml"), """
+        StringBuilder text = new StringBuilder("""
                 state-directory = "%1$s/state"
                 socket = "%1$s/flatsnapd.sock"
                 view = "%1$s/view"
                 time-zone = "UTC"
-                [[store]]
-                path = "%2$s"
-                """.formatted(directory, store));
+                """.formatted(directory));
+        for (Path store : stores) {
+            text.append("[[store]]\npath = \"%s\"\n".formatted(store));
+        }
+        Path config = Files.writeString(directory.resolve("flatsnap.toml"), text);
         return new DaemonProcess(directory, config);
+    }
+
+    /** Gives its JVM an option from the next start on. */
+    public void javaOption(String option) {
+        javaOptions.add(option);
+    }
+
+    /** The directory of everything it has but its stores. */
+    public Path directory() {
+        return directory;
+    }
+
+    /** Starts it; it may end before it answers, which it is then said not to do. */
+    public boolean startsAndAnswers(String question) throws IOException {
+        process = launch(Map.of());
+        RunningGuest.await(
+                START,
+                "flatsnapd to answer or to end",
+                () -> !process.isAlive() || flatsnap(question).exitCode() == 0);
+        return process.isAlive();
+    }
+
+    /** Waits for its end, which something else brings about. */
+    public void awaitEnd() {
+        end(process);
     }
 
     /** Where its snapshots are shown. */
@@ -135,13 +163,14 @@ public final class DaemonProcess implements AutoCloseable {
         }
     }
 
-    private static ProcessBuilder java(Map<String, String> environment, String... arguments) {
+    private ProcessBuilder java(Map<String, String> environment, String... arguments) {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-XX:TieredStopAtLevel=1",
-                "-XX:+UseSerialGC",
-                "-cp",
-                System.getProperty("java.class.path")));
+                "-XX:+UseSerialGC"));
+        command.addAll(javaOptions);
+        command.add("-cp");
+        command.add(System.getProperty("java.class.path"));
         command.addAll(List.of(arguments));
         ProcessBuilder builder = new ProcessBuilder(command);
         builder.environment().put("LC_ALL", "C.UTF-8");

@@ -1,0 +1,338 @@
+package org.flatsnap.faults;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.flatsnap.testing.Bench.rawDisk;
+import static org.flatsnap.testing.RunningGuest.virsh;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import com.sun.jna.LastErrorException;
+import com.sun.jna.Library;
+import com.sun.jna.Native;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.UUID;
+import java.util.stream.Stream;
+import org.flatsnap.testing.Bench;
+import org.flatsnap.testing.Commands;
+import org.flatsnap.testing.DaemonProcess;
+import org.flatsnap.testing.DaemonProcess.Answer;
+import org.flatsnap.testing.LoopFileSystem;
+import org.flatsnap.testing.RunningGuest;
+
+/**
+ * A real flatsnapd that dies and fails where it is told to, with real disks, real libvirt and a real view, and what is known
+ * of it by plain means: which snapshots were acknowledged with which content.
+ *
+ * <p>Two VMs: one is off, with NVRAM and a disk on each of two stores; one runs, without an operating system, with two disks.
+ */
+final class CrashWorld implements AutoCloseable {
+    static final Sites SITES = Sites.scan();
+
+    private final LoopFileSystem first = LoopFileSystem.smallXfs();
+    private final LoopFileSystem second = LoopFileSystem.smallXfs();
+    private final DaemonProcess daemon;
+    private final Control control;
+    private final Machine off;
+    private final Machine running;
+
+    private interface Attributes extends Library {
+        Attributes C = Native.load("c", Attributes.class);
+
+        int setxattr(String path, String name, byte[] value, long size, int flags) throws LastErrorException;
+    }
+
+    /** A VM by its name, with the files that are its own, by the names under which snapshots keep them. */
+    record Machine(String name, String uuid, Map<String, Path> files) {
+        /** Overwrites all files, as a guest would. */
+        void write(String content) throws IOException {
+            for (Path file : files.values()) {
+                overwrite(file, content);
+            }
+        }
+
+        /** What the files hold. */
+        Map<String, String> read() throws IOException {
+            Map<String, String> contents = new TreeMap<>();
+            for (Map.Entry<String, Path> file : files.entrySet()) {
+                contents.put(file.getKey(), Bench.read(file.getValue()));
+            }
+            return contents;
+        }
+
+        /** All of them with one content. */
+        Map<String, String> holding(String content) {
+            Map<String, String> contents = new TreeMap<>();
+            files.keySet().forEach(file -> contents.put(file, content));
+            return contents;
+        }
+    }
+
+    CrashWorld() throws IOException {
+        daemon = DaemonProcess.on(first.root(), second.root());
+        daemon.configure("stop-timeout = \"1s\"");
+        Path controlFile = daemon.directory().resolve("control");
+        control = Control.at(controlFile);
+        control.disarm();
+        daemon.javaOption(StepsAgent.option(daemon.directory(), controlFile));
+        off = machine("off", true);
+        running = machine("running", false);
+        virsh("start", running.uuid());
+        assertThat(daemon.startsAndAnswers("vms")).isTrue();
+    }
+
+    private Machine machine(String kind, boolean firmware) throws IOException {
+        UUID uuid = UUID.randomUUID();
+        String name = kind + "-" + uuid.toString().substring(0, 8);
+        Map<String, Path> files = new LinkedHashMap<>();
+        files.put("disks/vda.raw", first.root().resolve(name + "-a.raw"));
+        files.put("disks/vdb.raw", second.root().resolve(name + "-b.raw"));
+        String os = "";
+        if (firmware) {
+            files.put("nvram.fd", daemon.directory().resolve(name + "_VARS.fd"));
+            Path loader = Files.createFile(daemon.directory().resolve("loader.fd"));
+            os = "<loader readonly='yes' type='pflash'>" + loader + "</loader><nvram>" + files.get("nvram.fd")
+                    + "</nvram>";
+        }
+        for (Path file : files.values()) {
+            Bench.write(file, "new");
+        }
+        // As SELinux hosts have it; the kernel keeps the label without knowing what it means.
+        byte[] label = "svirt".getBytes(StandardCharsets.UTF_8);
+        Attributes.C.setxattr(files.get("disks/vda.raw").toString(), "security.selinux", label, label.length, 0);
+        Path xml = Files.writeString(daemon.directory().resolve(name + ".xml"), """
+                <domain type='qemu'>
+                  <name>%s</name><uuid>%s</uuid><memory unit='MiB'>16</memory><vcpu>1</vcpu>
+                  <os><type arch='x86_64' machine='pc'>hvm</type>%s</os><features><acpi/></features>
+                  <on_poweroff>destroy</on_poweroff>
+                  <devices>%s%s</devices>
+                </domain>
+                """.formatted(
+                        name,
+                        uuid,
+                        os,
+                        rawDisk("vda", files.get("disks/vda.raw")),
+                        rawDisk("vdb", files.get("disks/vdb.raw"))));
+        virsh("define", xml.toString());
+        return new Machine(name, uuid.toString(), files);
+    }
+
+    /** In place, so that the file stays the one that a guest has open. */
+    private static void overwrite(Path file, String content) throws IOException {
+        byte[] text = Arrays.copyOf(content.getBytes(StandardCharsets.UTF_8), 512);
+        try (var channel = java.nio.channels.FileChannel.open(file, java.nio.file.StandardOpenOption.WRITE)) {
+            channel.write(java.nio.ByteBuffer.wrap(text));
+        }
+    }
+
+    Machine off() {
+        return off;
+    }
+
+    Machine running() {
+        return running;
+    }
+
+    Control control() {
+        return control;
+    }
+
+    DaemonProcess daemon() {
+        return daemon;
+    }
+
+    List<LoopFileSystem> fileSystems() {
+        return List.of(first, second);
+    }
+
+    /** Asks the daemon; gives its answer, if it lives to give one that is not an error. */
+    Answer ask(String... command) {
+        String[] json = Arrays.copyOf(command, command.length + 1);
+        json[command.length] = "--json";
+        return daemon.flatsnap(json);
+    }
+
+    /** Asks for what has to be done. */
+    JsonObject succeed(String... command) {
+        Answer answer = ask(command);
+        assertThat(answer.exitCode())
+                .as(String.join(" ", command) + ": " + answer.errors() + tail())
+                .isZero();
+        return JsonParser.parseString(answer.output()).getAsJsonObject();
+    }
+
+    /** The end of the daemon's log, for whoever has to find out. */
+    String tail() {
+        try {
+            String log = daemon.log();
+            return "\n... " + log.substring(Math.max(0, log.length() - 4000));
+        } catch (IOException e) {
+            return e.toString();
+        }
+    }
+
+    /** Starts a daemon that died; one that is to die again while it recovers is started once more. */
+    void restart() throws IOException {
+        while (!daemon.startsAndAnswers("vms")) {
+            assertThat(control.fired()).as("flatsnapd ended by itself" + tail()).isNotNegative();
+            control.disarm();
+        }
+        control.disarm();
+    }
+
+    /** A VM's snapshots as the API lists them, by name. */
+    Map<String, JsonObject> listed(Machine vm) {
+        Map<String, JsonObject> byName = new TreeMap<>();
+        JsonArray snapshots = succeed("list", vm.name(), "--limit", "500").getAsJsonArray("snapshots");
+        for (JsonElement snapshot : snapshots) {
+            byName.put(snapshot.getAsJsonObject().get("name").getAsString(), snapshot.getAsJsonObject());
+        }
+        return byName;
+    }
+
+    /** What a snapshot holds, read through the view; empty if the view does not show it. */
+    Optional<Map<String, String>> shown(Machine vm, String snapshot) throws IOException {
+        Path directory = daemon.view().resolve(vm.name());
+        if (!Files.isDirectory(directory)) {
+            return Optional.empty();
+        }
+        try (Stream<Path> days = Files.list(directory)) {
+            for (Path day : days.filter(Files::isDirectory)
+                    .filter(path -> !Files.isSymbolicLink(path))
+                    .toList()) {
+                if (Files.isDirectory(day.resolve(snapshot))) {
+                    Map<String, String> contents = new TreeMap<>();
+                    for (String file : vm.files().keySet()) {
+                        contents.put(file, Bench.read(day.resolve(snapshot).resolve(file)));
+                    }
+                    return Optional.of(contents);
+                }
+            }
+        }
+        return Optional.empty();
+    }
+
+    /** The newest guard of a VM. */
+    String newestGuard(Machine vm) {
+        return listed(vm).entrySet().stream()
+                .filter(entry -> entry.getValue().has("guard"))
+                .max((a, b) -> a.getValue()
+                        .get("takenAt")
+                        .getAsString()
+                        .compareTo(b.getValue().get("takenAt").getAsString()))
+                .orElseThrow(() -> new AssertionError("no guard of " + vm.name()))
+                .getKey();
+    }
+
+    /** While the daemon is dead: no VM starts between before and after, and its disks are one or the other. */
+    void assertNeverBetween(Machine vm, Map<String, String> before, Map<String, String> after) throws IOException {
+        if (intents().isEmpty()) {
+            assertThat(vm.read()).isIn(before, after);
+        } else {
+            assertThatThrownBy(() -> virsh("start", vm.uuid()))
+                    .as("libvirt starts " + vm.name() + " in the middle of a rollback")
+                    .hasMessageContaining("is not finished; start flatsnapd to finish it");
+        }
+    }
+
+    private List<Path> intents() throws IOException {
+        return own("intents");
+    }
+
+    private List<Path> own(String directory) throws IOException {
+        List<Path> found = new ArrayList<>();
+        for (LoopFileSystem fileSystem : fileSystems()) {
+            Path place = fileSystem.root().resolve(".flatsnap").resolve(directory);
+            if (Files.isDirectory(place)) {
+                try (Stream<Path> files = Files.list(place)) {
+                    files.forEach(found::add);
+                }
+            }
+        }
+        return found;
+    }
+
+    /** After whatever happened: nothing is left over, and API, view and stores tell the same. */
+    void assertInOrder() throws IOException {
+        // What waits for a lock or for libvirt is done by the housekeeping that comes every ten seconds.
+        RunningGuest.await(java.time.Duration.ofSeconds(30), "nothing to be left: " + tail(), () -> {
+            try {
+                return own("staging").isEmpty() && own("intents").isEmpty();
+            } catch (IOException e) {
+                throw new AssertionError(e);
+            }
+        });
+        try (Stream<Path> notes = Files.list(daemon.state().resolve("guests"))) {
+            assertThat(notes).as("guests that may stand still").isEmpty();
+        }
+        assertThat(virsh("domstate", running.uuid()).strip()).isEqualTo("running");
+        for (Machine vm : List.of(off, running)) {
+            Map<String, JsonObject> listed = listed(vm);
+            assertThat(inView(vm)).as("view of " + vm.name() + tail()).isEqualTo(new TreeSet<>(listed.keySet()));
+            for (LoopFileSystem store : fileSystems()) {
+                assertThat(onStore(store, vm)).as("store").isEqualTo(ids(listed));
+            }
+        }
+        try (Stream<Path> files = Files.list(daemon.directory())) {
+            assertThat(files.filter(file -> file.getFileName().toString().contains(".flatsnap-")))
+                    .as("staged NVRAM")
+                    .isEmpty();
+        }
+    }
+
+    private TreeSet<String> inView(Machine vm) throws IOException {
+        TreeSet<String> names = new TreeSet<>();
+        Path directory = daemon.view().resolve(vm.name());
+        if (Files.isDirectory(directory)) {
+            Commands.run("find", directory.toString(), "-mindepth", "2", "-maxdepth", "2", "-printf", "%f\\n")
+                    .lines()
+                    .forEach(names::add);
+        }
+        return names;
+    }
+
+    private static TreeSet<String> ids(Map<String, JsonObject> listed) {
+        TreeSet<String> ids = new TreeSet<>();
+        listed.values().forEach(snapshot -> ids.add(snapshot.get("id").getAsString()));
+        return ids;
+    }
+
+    private static TreeSet<String> onStore(LoopFileSystem store, Machine vm) throws IOException {
+        TreeSet<String> ids = new TreeSet<>();
+        Path directory = store.root().resolve(".flatsnap/vms").resolve(vm.uuid());
+        if (Files.isDirectory(directory)) {
+            try (Stream<Path> snapshots = Files.list(directory)) {
+                snapshots
+                        .map(path -> path.getFileName().toString())
+                        .filter(name -> !name.startsWith("."))
+                        .forEach(ids::add);
+            }
+        }
+        return ids;
+    }
+
+    @Override
+    public void close() throws IOException {
+        control.disarm();
+        for (Machine vm : List.of(off, running)) {
+            Commands.exitCode("virsh", "-c", Bench.URI, "destroy", vm.uuid());
+            Commands.exitCode("virsh", "-c", Bench.URI, "undefine", vm.uuid(), "--managed-save", "--nvram");
+        }
+        daemon.close();
+        first.close();
+        second.close();
+    }
+}

@@ -1,0 +1,355 @@
+package org.flatsnap.faults;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.flatsnap.testing.RunningGuest.virsh;
+
+import com.google.gson.JsonObject;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.flatsnap.faults.CrashWorld.Machine;
+import org.flatsnap.testing.Bench;
+import org.flatsnap.testing.Commands;
+
+/** One kind of request that changes something, and what must be true of it whatever happened meanwhile. Used by one thread. */
+abstract class Deed {
+    private static int numbers;
+
+    private final String title;
+    private final CrashWorld world;
+    private final Machine vm;
+
+    Deed(String title, CrashWorld world, Machine vm) {
+        this.title = title;
+        this.world = world;
+        this.vm = vm;
+    }
+
+    /** For people. */
+    final String title() {
+        return title;
+    }
+
+    final CrashWorld world() {
+        return world;
+    }
+
+    final Machine vm() {
+        return vm;
+    }
+
+    /** A word that no one has used. */
+    static String fresh(String prefix) {
+        numbers++;
+        return prefix + numbers;
+    }
+
+    /** Brings about what it needs; called before each. */
+    abstract void prepare() throws IOException;
+
+    /** The request. */
+    abstract String[] command();
+
+    /** The daemon is dead, or said no: it is done or not, and nothing in between. */
+    void assertBeforeOrAfter() throws IOException {}
+
+    /** It has been answered. */
+    abstract void assertDone(JsonObject answer) throws IOException;
+
+    /** Takes away what is not needed any more. */
+    void clear() throws IOException {}
+
+    /** All that flatsnap is asked for, reflink stores being what there is. */
+    static List<Deed> all(CrashWorld world) {
+        return List.of(
+                new Take(world, world.off()),
+                new RollBack(world, world.off()),
+                new Undo(world, world.off()),
+                new Clone(world),
+                new Delete(world),
+                new Label(world),
+                new Rebuild(world),
+                new Take(world, world.running()),
+                new RollBack(world, world.running()));
+    }
+
+    /** Complete with the content of its moment, or absent. */
+    private static final class Take extends Deed {
+        private String name;
+        private Map<String, String> content;
+
+        Take(CrashWorld world, Machine vm) {
+            super("take, VM " + (vm.equals(world.off()) ? "off" : "running"), world, vm);
+        }
+
+        @Override
+        void prepare() throws IOException {
+            name = fresh("t");
+            vm().write(name);
+            content = vm().read();
+        }
+
+        @Override
+        String[] command() {
+            return new String[] {"take", vm().name(), name, "--tag", "crash"};
+        }
+
+        @Override
+        void assertDone(JsonObject answer) throws IOException {
+            assertThat(answer.get("name").getAsString()).isEqualTo(name);
+            assertThat(world().shown(vm(), name)).as(world().tail()).hasValue(content);
+        }
+
+        @Override
+        void clear() {
+            world().succeed("delete", vm().name(), name);
+        }
+    }
+
+    /** Before or after, for all files, and what was before is a snapshot then. */
+    private static final class RollBack extends Deed {
+        private final boolean runs;
+        private String target;
+        private Map<String, String> before;
+        private Map<String, String> after;
+
+        RollBack(CrashWorld world, Machine vm) {
+            super("rollback, VM " + (vm.equals(world.off()) ? "off" : "running"), world, vm);
+            this.runs = vm.equals(world.running());
+        }
+
+        @Override
+        void prepare() throws IOException {
+            target = fresh("r");
+            vm().write(target);
+            after = vm().read();
+            world().succeed("take", vm().name(), target);
+            vm().write(fresh("since"));
+            before = vm().read();
+        }
+
+        @Override
+        String[] command() {
+            return runs
+                    ? new String[] {"rollback", vm().name(), target, "--stop"}
+                    : new String[] {"rollback", vm().name(), target};
+        }
+
+        @Override
+        void assertBeforeOrAfter() throws IOException {
+            world().assertNeverBetween(vm(), before, after);
+        }
+
+        @Override
+        void assertDone(JsonObject answer) throws IOException {
+            assertThat(vm().read()).isEqualTo(after);
+            assertThat(world().shown(vm(), world().newestGuard(vm()))).hasValue(before);
+            assertThat(world().shown(vm(), target)).hasValue(after);
+        }
+
+        @Override
+        void clear() {
+            world().succeed("delete", vm().name(), target);
+            world().succeed("delete", vm().name(), world().newestGuard(vm()));
+        }
+    }
+
+    /** A rollback to the guard, and guarded itself. */
+    private static final class Undo extends Deed {
+        private String target;
+        private Map<String, String> before;
+        private Map<String, String> after;
+
+        Undo(CrashWorld world, Machine vm) {
+            super("undo", world, vm);
+        }
+
+        @Override
+        void prepare() throws IOException {
+            target = fresh("u");
+            vm().write(target);
+            before = vm().read();
+            world().succeed("take", vm().name(), target);
+            vm().write(fresh("since"));
+            after = vm().read();
+            world().succeed("rollback", vm().name(), target);
+        }
+
+        @Override
+        String[] command() {
+            return new String[] {"undo", vm().name()};
+        }
+
+        @Override
+        void assertBeforeOrAfter() throws IOException {
+            world().assertNeverBetween(vm(), before, after);
+        }
+
+        @Override
+        void assertDone(JsonObject answer) throws IOException {
+            assertThat(vm().read()).isEqualTo(after);
+            assertThat(world().shown(vm(), world().newestGuard(vm()))).hasValue(before);
+        }
+
+        @Override
+        void clear() {
+            world().succeed("delete", vm().name(), target);
+            world().succeed("delete", vm().name(), world().newestGuard(vm()));
+            world().succeed("delete", vm().name(), world().newestGuard(vm()));
+        }
+    }
+
+    /** A VM with all its files, or neither VM nor files. */
+    private static final class Clone extends Deed {
+        private String target;
+        private String name;
+
+        Clone(CrashWorld world) {
+            super("clone", world, world.off());
+        }
+
+        @Override
+        void prepare() throws IOException {
+            target = fresh("c");
+            vm().write(target);
+            world().succeed("take", vm().name(), target);
+            name = vm().name() + "-" + target;
+        }
+
+        @Override
+        String[] command() {
+            return new String[] {"clone", vm().name(), target, name};
+        }
+
+        private List<Path> files() throws IOException {
+            try (Stream<Path> all = Stream.concat(
+                    Stream.concat(
+                            Files.list(world().fileSystems().get(0).root()),
+                            Files.list(world().fileSystems().get(1).root())),
+                    Files.list(world().daemon().directory()))) {
+                return all.filter(file -> file.getFileName().toString().startsWith(name))
+                        .toList();
+            }
+        }
+
+        @Override
+        void assertDone(JsonObject answer) throws IOException {
+            virsh("domstate", name);
+            assertThat(files()).hasSize(3);
+            for (Path file : files()) {
+                assertThat(Bench.read(file)).isEqualTo(target);
+            }
+        }
+
+        @Override
+        void clear() throws IOException {
+            if (Commands.exitCode("virsh", "-c", Bench.URI, "domstate", name) == 0) {
+                virsh("undefine", name, "--nvram");
+            }
+            for (Path file : files()) {
+                Files.deleteIfExists(file);
+            }
+            world().succeed("delete", vm().name(), target);
+        }
+    }
+
+    /** There as a whole, or gone. */
+    private static final class Delete extends Deed {
+        private String name;
+        private Map<String, String> content;
+
+        Delete(CrashWorld world) {
+            super("delete", world, world.off());
+        }
+
+        @Override
+        void prepare() throws IOException {
+            name = fresh("d");
+            vm().write(name);
+            content = vm().read();
+            world().succeed("take", vm().name(), name);
+        }
+
+        @Override
+        String[] command() {
+            return new String[] {"delete", vm().name(), name};
+        }
+
+        @Override
+        void assertDone(JsonObject answer) throws IOException {
+            assertThat(answer.get("name").getAsString()).isEqualTo(name);
+            assertThat(world().shown(vm(), name)).isEmpty();
+            assertThat(vm().read()).isEqualTo(content);
+        }
+    }
+
+    /** The old labels or the new ones. */
+    private static final class Label extends Deed {
+        private final String name = fresh("l");
+        private Optional<String> tag = Optional.empty();
+
+        Label(CrashWorld world) {
+            super("hold and tag", world, world.off());
+        }
+
+        @Override
+        void prepare() throws IOException {
+            if (tag.isEmpty()) {
+                vm().write(name);
+                world().succeed("take", vm().name(), name);
+            }
+            tag = Optional.of(fresh("tag"));
+        }
+
+        @Override
+        String[] command() {
+            return new String[] {"tag", vm().name(), name, "--add", tag.orElseThrow()};
+        }
+
+        @Override
+        void assertDone(JsonObject answer) throws IOException {
+            assertThat(world().listed(vm()).get(name).get("labels").toString()).contains('"' + tag.orElseThrow() + '"');
+            assertThat(world().shown(vm(), name)).hasValue(vm().holding(name));
+        }
+
+        @Override
+        void clear() {
+            world().succeed("tag", vm().name(), name, "--remove", tag.orElseThrow());
+        }
+    }
+
+    /** All of them, whatever the catalog says meanwhile. */
+    private static final class Rebuild extends Deed {
+        private String name;
+
+        Rebuild(CrashWorld world) {
+            super("rebuild of the catalog", world, world.off());
+        }
+
+        @Override
+        void prepare() throws IOException {
+            name = fresh("b");
+            vm().write(name);
+            world().succeed("take", vm().name(), name);
+        }
+
+        @Override
+        String[] command() {
+            return new String[] {"catalog", "rebuild"};
+        }
+
+        @Override
+        void assertDone(JsonObject answer) throws IOException {
+            assertThat(world().shown(vm(), name)).hasValue(vm().holding(name));
+        }
+
+        @Override
+        void clear() {
+            world().succeed("delete", vm().name(), name);
+        }
+    }
+}

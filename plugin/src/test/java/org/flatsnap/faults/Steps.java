@@ -1,0 +1,87 @@
+package org.flatsnap.faults;
+
+import com.sun.jna.LastErrorException;
+import com.sun.jna.Library;
+import com.sun.jna.Native;
+import java.nio.file.FileSystemException;
+import java.util.List;
+import org.flatsnap.linux.Errno;
+import org.libvirt.LibvirtException;
+
+/** What instrumented classes call at each of their {@link Sites}. Only in a process that was started with {@link StepsAgent}. */
+public final class Steps {
+    private static volatile Control control;
+    private static List<Site> sites;
+
+    private Steps() {}
+
+    private interface Kernel extends Library {
+        int kill(int process, int signal);
+    }
+
+    static void begin(Control with, List<Site> all) {
+        sites = all;
+        // Loaded before it is needed.
+        Errno.text(Errno.EBUSY);
+        control = with;
+    }
+
+    /** Before each call out. */
+    public static void reached(int number) {
+        Control present = control;
+        if (present == null) {
+            return;
+        }
+        Site site = sites.get(number);
+        switch (present.pass(number)) {
+            case NONE -> {}
+            case KILL -> die();
+            case FAIL -> Steps.<RuntimeException>raise(failure(site, present.errno()));
+            case WAIT -> {
+                try {
+                    present.await(number);
+                } catch (InterruptedException e) {
+                    Thread.currentThread().interrupt();
+                }
+            }
+        }
+    }
+
+    private static void die() {
+        int self = (int) ProcessHandle.current().pid();
+        Native.load("c", Kernel.class).kill(self, 9);
+    }
+
+    /** What the call throws when the kernel, or libvirt, refuses. */
+    private static Throwable failure(Site site, int errno) {
+        String owner = site.callee().substring(0, site.callee().lastIndexOf('.'));
+        return switch (owner) {
+            case "org/flatsnap/linux/CLibrary" -> new LastErrorException(errno);
+            case "org/libvirt/Connect", "org/libvirt/Domain" -> disconnected();
+            default -> new FileSystemException(site.name(), null, Errno.text(errno));
+        };
+    }
+
+    /** As libvirt-java makes it of a connection that broke; its constructors are not public. */
+    private static LibvirtException disconnected() {
+        return Disconnected.INSTANCE;
+    }
+
+    private static final class Disconnected {
+        private static final LibvirtException INSTANCE = make();
+
+        private static LibvirtException make() {
+            try {
+                new org.libvirt.Connect("qemu+unix:///system?socket=/nonexistent", true).close();
+                throw new AssertionError("a connection to nowhere");
+            } catch (LibvirtException e) {
+                return e;
+            }
+        }
+    }
+
+    @SuppressWarnings("unchecked")
+    private static <T extends Throwable> void raise(Throwable failure) throws T {
+        throw (T) failure;
+    }
+}
