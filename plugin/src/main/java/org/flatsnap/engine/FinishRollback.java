@@ -12,10 +12,8 @@ import org.flatsnap.hypervisor.GuestNotes;
 import org.flatsnap.hypervisor.GuestNotes.Kind;
 import org.flatsnap.linux.Durability;
 import org.flatsnap.linux.FileIdentity;
-import org.flatsnap.linux.FileStatus;
 import org.flatsnap.linux.OpenFiles;
 import org.flatsnap.manager.Manager;
-import org.flatsnap.model.OperationId;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.Problem.Code;
 import org.flatsnap.model.Snapshot;
@@ -62,7 +60,7 @@ final class FinishRollback {
     /** Puts disks and NVRAM in place. The caller holds the VM's lock. */
     void swap(Intent intent) {
         swapDisks(intent);
-        intent.firmware().map(firmware -> reachable(intent, firmware)).ifPresent(FinishRollback::swapFirmware);
+        intent.firmware().ifPresent(live -> swapFirmware(intent, Path.of(live)));
     }
 
     /** All that a host can do where the VM is not defined. The caller holds the VM's lock. */
@@ -70,22 +68,6 @@ final class FinishRollback {
         for (Intent.Swap swap : intent.swaps()) {
             stores.require(swap.store()).swap(intent, swap);
         }
-    }
-
-    /** NVRAM as a rule lies on a disk of the deciding host alone: another one makes the copy anew. */
-    private Intent.FileSwap reachable(Intent intent, Intent.FileSwap firmware) {
-        if (decidedHere(intent) || Files.exists(Path.of(firmware.staged()))) {
-            return firmware;
-        }
-        Snapshot target = stores.require(intent.primary())
-                .read(intent.vm(), intent.target())
-                .orElseThrow(() -> new Problem(
-                        Code.NOT_FOUND,
-                        "cannot put the NVRAM " + firmware.live() + " in place",
-                        "host " + intent.node() + " has the copy of it, and snapshot " + intent.target()
-                                + " was deleted meanwhile",
-                        "Start flatsnapd on host " + intent.node()));
-        return stageFirmware(intent.operation(), target).orElse(firmware);
     }
 
     private boolean decidedHere(Intent intent) {
@@ -171,10 +153,11 @@ final class FinishRollback {
      */
     boolean takenBack(Intent intent, Problem because) {
         try {
-            intent.stores().forEach(id -> stores.require(id).lift(intent));
+            // Before the intent goes, because afterwards nobody would know of it.
             if (intent.firmware().isPresent()) {
-                Files.deleteIfExists(Path.of(intent.firmware().get().staged()));
+                Files.deleteIfExists(stagedFirmware(intent));
             }
+            intent.stores().forEach(id -> stores.require(id).lift(intent));
             return true;
         } catch (Problem | IOException e) {
             because.addSuppressed(e);
@@ -280,36 +263,66 @@ final class FinishRollback {
         }
     }
 
-    /** A copy of the snapshot's NVRAM beside the live one, durable; empty if the snapshot has none. */
-    Optional<Intent.FileSwap> stageFirmware(OperationId operation, Snapshot snapshot) {
-        return snapshot.firmware().map(file -> {
-            Path live = Path.of(file);
-            Path staged = live.resolveSibling("." + live.getFileName() + ".flatsnap-" + operation);
-            try {
-                Files.copy(saved(snapshot, Snapshot.FIRMWARE_FILE), staged, StandardCopyOption.REPLACE_EXISTING);
-                if (Files.exists(live)) {
-                    FileIdentity.copy(live, staged);
-                }
-                Durability.sync(staged);
-                Durability.sync(staged.getParent());
-                return new Intent.FileSwap(
-                        staged.toString(), FileStatus.of(staged).inode(), file);
-            } catch (IOException e) {
-                throw failure("cannot stage the NVRAM " + file, e);
+    /**
+     * Makes a copy of the target's NVRAM beside the live one, durable. It can be made again at any time, so the intent stands
+     * first: no crash leaves a copy of which nobody knows.
+     */
+    void stageFirmware(Intent intent) {
+        if (intent.firmware().isEmpty()) {
+            return;
+        }
+        Path live = Path.of(intent.firmware().get());
+        Path staged = stagedFirmware(intent);
+        try {
+            Files.copy(savedFirmware(intent), staged, StandardCopyOption.REPLACE_EXISTING);
+            if (Files.exists(live)) {
+                FileIdentity.copy(live, staged);
             }
-        });
+            Durability.sync(staged);
+            Durability.sync(staged.getParent());
+        } catch (IOException e) {
+            throw failure("cannot stage the NVRAM " + live, e);
+        }
     }
 
-    private static void swapFirmware(Intent.FileSwap firmware) {
-        Path live = Path.of(firmware.live());
+    /** Nobody writes to it while the intent stands, so its content tells whether it is in place. */
+    private void swapFirmware(Intent intent, Path live) {
+        Path saved = savedFirmware(intent);
+        Path staged = stagedFirmware(intent);
         try {
-            if (!Files.exists(live) || FileStatus.of(live).inode() != firmware.inode()) {
-                Files.move(Path.of(firmware.staged()), live, StandardCopyOption.ATOMIC_MOVE);
+            if (!same(live, saved)) {
+                if (!same(staged, saved)) {
+                    stageFirmware(intent);
+                }
+                // By whoever staged it, who may have died before.
+                Durability.sync(staged);
+                Files.move(staged, live, StandardCopyOption.ATOMIC_MOVE);
             }
+            Files.deleteIfExists(staged);
             Durability.sync(live.getParent());
         } catch (IOException e) {
             throw failure("cannot put the NVRAM " + live + " in place", e);
         }
+    }
+
+    private static boolean same(Path one, Path other) throws IOException {
+        return Files.exists(one) && Files.mismatch(one, other) < 0;
+    }
+
+    private static Path stagedFirmware(Intent intent) {
+        Path live = Path.of(intent.firmware().orElseThrow());
+        return live.resolveSibling("." + live.getFileName() + ".flatsnap-" + intent.operation());
+    }
+
+    private Path savedFirmware(Intent intent) {
+        Snapshot target = stores.require(intent.primary())
+                .read(intent.vm(), intent.target())
+                .orElseThrow(() -> new Problem(
+                        Code.NOT_FOUND,
+                        "cannot put the NVRAM of VM " + intent.vm() + " in place",
+                        "snapshot " + intent.target() + ", which holds it, is gone",
+                        "Bring back " + intent.target() + " on the store " + intent.primary()));
+        return saved(target, Snapshot.FIRMWARE_FILE);
     }
 
     private Path saved(Snapshot snapshot, String fileName) {

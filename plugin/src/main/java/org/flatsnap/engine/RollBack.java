@@ -367,11 +367,12 @@ final class RollBack {
                     plan.target().id(),
                     guard,
                     staged.stream().flatMap(part -> part.swaps().stream()).toList(),
-                    whole ? finishing.stageFirmware(plan.operation(), plan.target()) : Optional.empty(),
+                    whole ? plan.target().firmware() : Optional.empty(),
                     whole ? Optional.of(finishing.definition(plan.target())) : Optional.empty(),
                     start);
             try {
                 finishing.write(intent);
+                finishing.stageFirmware(intent);
                 // While the intent stands nobody can start the VM; this finds who did just before.
                 requireOff(references.again(vm), "it was started just now");
                 FinishRollback.refuseInUse(vm.name().value(), intent);

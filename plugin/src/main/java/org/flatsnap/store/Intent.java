@@ -24,7 +24,7 @@ import org.flatsnap.model.VmId;
  * @param target the snapshot rolled back to
  * @param guard the snapshot of the state before; empty if none of the files to be replaced existed
  * @param swaps the staged disks, never empty
- * @param firmware the staged NVRAM, if it is restored
+ * @param firmware the absolute path of the NVRAM, if the target's is put there
  * @param definition the definition to restore, empty if it stays
  * @param start whether the VM ran and is to be started afterwards
  */
@@ -35,7 +35,7 @@ public record Intent(
         SnapshotId target,
         Optional<SnapshotId> guard,
         List<Swap> swaps,
-        Optional<FileSwap> firmware,
+        Optional<String> firmware,
         Optional<String> definition,
         boolean start) {
 
@@ -94,19 +94,6 @@ public record Intent(
         /** The same, held by another guard. */
         Swap guardedAs(Optional<DiskStamp> stamp, SnapshotId otherGuard) {
             return new Swap(disk, store, staged, identity, live, dataset, stamp, Optional.of(otherGuard));
-        }
-    }
-
-    /**
-     * A staged file outside any store, in the directory of the one it replaces; as {@link Swap}, both absolute.
-     *
-     * @param inode the staged file's number
-     */
-    public record FileSwap(String staged, long inode, String live) {
-        /** Checks that nothing is missing. */
-        public FileSwap {
-            requireNonNull(staged, "staged");
-            requireNonNull(live, "live");
         }
     }
 

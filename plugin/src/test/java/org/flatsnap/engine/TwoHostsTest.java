@@ -278,7 +278,7 @@ class TwoHostsTest {
                     target.id(),
                     Optional.empty(),
                     half.swaps(),
-                    Optional.of(new Intent.FileSwap("/only/on/a/.web_VARS.fd", 1, nvram.toString())),
+                    Optional.of(nvram.toString()),
                     Optional.empty(),
                     false);
             store.write(intent);

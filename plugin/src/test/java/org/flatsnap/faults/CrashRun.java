@@ -19,6 +19,7 @@ final class CrashRun {
     private final CrashWorld world;
     private final Control control;
     private final Set<String> covered = new TreeSet<>();
+    private final List<AssertionError> violations = new java.util.ArrayList<>();
     private int kills;
 
     CrashRun(CrashWorld world) {
@@ -52,8 +53,23 @@ final class CrashRun {
         return CrashWorld.SITES.all().get(site).name();
     }
 
-    /** One death, and all that must be true after it. */
+    /** One death; what is not as it must be after it is kept. */
     void survive(Deed deed, int site, int nth) throws IOException {
+        try {
+            surviveOrFail(deed, site, nth);
+        } catch (AssertionError e) {
+            violations.add(e);
+            world.revive();
+            System.err.println("VIOLATION " + e.getMessage().lines().limit(30).toList());
+        }
+    }
+
+    /** What was not as it must be. */
+    List<AssertionError> violations() {
+        return violations;
+    }
+
+    private void surviveOrFail(Deed deed, int site, int nth) throws IOException {
         long begun = System.nanoTime();
         deed.prepare();
         String operation = UUID.randomUUID().toString();

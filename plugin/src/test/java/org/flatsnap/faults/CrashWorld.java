@@ -193,6 +193,14 @@ final class CrashWorld implements AutoCloseable {
         control.disarm();
     }
 
+    /** After something went wrong: as much of a fresh start as can be had. */
+    void revive() throws IOException {
+        control.disarm();
+        if (!daemon.isAlive()) {
+            daemon.startsAndAnswers("vms");
+        }
+    }
+
     /** A VM's snapshots as the API lists them, by name. */
     Map<String, JsonObject> listed(Machine vm) {
         Map<String, JsonObject> byName = new TreeMap<>();
@@ -258,7 +266,7 @@ final class CrashWorld implements AutoCloseable {
             Path place = fileSystem.root().resolve(".flatsnap").resolve(directory);
             if (Files.isDirectory(place)) {
                 try (Stream<Path> files = Files.list(place)) {
-                    files.forEach(found::add);
+                    files.filter(file -> !file.getFileName().toString().startsWith(".")).forEach(found::add);
                 }
             }
         }

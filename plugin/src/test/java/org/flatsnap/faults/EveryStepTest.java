@@ -13,6 +13,7 @@ class EveryStepTest {
                 run.everyNewStep(deed);
             }
             run.print();
+            org.assertj.core.api.Assertions.assertThat(run.violations()).isEmpty();
         }
     }
 }

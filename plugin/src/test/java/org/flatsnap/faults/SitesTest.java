@@ -16,7 +16,7 @@ class SitesTest {
         assertThat(Sites.scan().all())
                 .filteredOn(Site::crashPoint)
                 .extracting(Site::name)
-                .contains("store/ReflinkCapture.cloneDisks > Reflink.cloneFile #1")
+                .contains("store/ReflinkCapture.cloneDisk > Reflink.cloneFile #1")
                 .hasSizeGreaterThan(100);
     }
 }
