@@ -40,6 +40,7 @@ final class Control implements AutoCloseable {
     private static final int FIRED = 16;
     private static final int PASSED = 20;
     private static final int WAITING = 24;
+    private static final int THEN = 28;
     private static final int TRACE = 64;
 
     private final ByteBuffer memory;
@@ -80,7 +81,13 @@ final class Control implements AutoCloseable {
         set(FIRED, 0);
         set(PASSED, 0);
         set(WAITING, 0);
+        set(THEN, 0);
         set(FAULT, fault.ordinal());
+    }
+
+    /** After the failure that is armed, the process dies at this site. */
+    void thenKillAt(int site) {
+        set(THEN, site + 1);
     }
 
     /** Nothing is noted and nothing happens any more. */
@@ -131,6 +138,13 @@ final class Control implements AutoCloseable {
         int wanted = get(SITE);
         if (fault != Fault.NONE && (wanted < 0 || wanted == site) && (int) INT.getAndAdd(memory, COUNTDOWN, -1) == 1) {
             set(FIRED, site + 1);
+            int then = get(THEN);
+            if (then > 0) {
+                set(THEN, 0);
+                set(SITE, then - 1);
+                set(COUNTDOWN, 1);
+                set(FAULT, Fault.KILL.ordinal());
+            }
             return fault;
         }
         return Fault.NONE;

@@ -3,133 +3,446 @@ package org.flatsnap.faults;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import java.io.IOException;
-import java.util.HashMap;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
+import java.util.Queue;
+import java.util.Random;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.UUID;
+import java.util.stream.Stream;
 import org.flatsnap.faults.Control.Fault;
+import org.flatsnap.testing.Commands;
 import org.flatsnap.testing.DaemonProcess.Answer;
+import org.flatsnap.testing.LoopFileSystem;
+import org.flatsnap.testing.RunningGuest;
 
-/** Lets the daemon of a {@link CrashWorld} die, and checks what is found afterwards. Used by one thread. */
+/** Lets the daemon of a {@link CrashWorld} die and fail, and checks what is found afterwards. Used by one thread. */
 final class CrashRun {
+    // EIO, EMFILE, ENOSPC, EROFS: errno.h
+    private static final int[] ERRNOS = {5, 24, 28, 30};
+    private static final Duration PATIENCE = Duration.ofSeconds(60);
+
     private final CrashWorld world;
     private final Control control;
-    private final Set<String> covered = new TreeSet<>();
-    private final List<AssertionError> violations = new java.util.ArrayList<>();
-    private int kills;
+    private final Tally tally;
+    private final List<Deed> deeds;
 
-    CrashRun(CrashWorld world) {
+    CrashRun(CrashWorld world, Tally tally) {
         this.world = world;
         this.control = world.control();
+        this.tally = tally;
+        this.deeds = Deed.all(world);
     }
 
-    /** Dies once at each step of it at which nobody has died yet. */
-    void everyNewStep(Deed deed) throws IOException {
-        for (int site : steps(deed)) {
-            if (!covered.contains(name(site))) {
-                survive(deed, site, 1);
+    /** What all runs together have seen; safe for use by several threads. */
+    static final class Tally {
+        private final Set<String> planned = new HashSet<>();
+        private final Set<String> killedAt = new TreeSet<>();
+        private final Set<String> failedAt = new TreeSet<>();
+        private final List<AssertionError> violations = new ArrayList<>();
+        private int kills;
+        private int errors;
+
+        /** Whether nobody had this in mind before. */
+        synchronized boolean plan(String what) {
+            return planned.add(what);
+        }
+
+        synchronized void killed(int site) {
+            kills++;
+            killedAt.add(name(site));
+        }
+
+        synchronized void failed(int site) {
+            errors++;
+            failedAt.add(name(site));
+        }
+
+        synchronized void failed(String what) {
+            errors++;
+        }
+
+        synchronized void violated(AssertionError violation) {
+            violations.add(violation);
+        }
+
+        synchronized int kills() {
+            return kills;
+        }
+
+        synchronized int errors() {
+            return errors;
+        }
+
+        synchronized List<AssertionError> violations() {
+            return List.copyOf(violations);
+        }
+
+        /** The names of the crash points at which somebody died. */
+        synchronized Set<String> killedAt() {
+            return new TreeSet<>(killedAt);
+        }
+
+        synchronized Set<String> failedAt() {
+            return new TreeSet<>(failedAt);
+        }
+    }
+
+    /**
+     * What is to happen during a deed.
+     *
+     * @param fail the site whose call fails, -1 for none
+     * @param kill the site before which the daemon dies, after that failure if there is one; -1 for none
+     * @param again the site before which the next daemon dies while it starts; -1 for none
+     */
+    private record Accident(Deed deed, int fail, int kill, int again) {
+        @Override
+        public String toString() {
+            return deed.title()
+                    + (fail < 0 ? "" : ", failed at " + name(fail))
+                    + (kill < 0 ? "" : ", killed before " + name(kill))
+                    + (again < 0 ? "" : ", again at the start before " + name(again));
+        }
+    }
+
+    private static Site site(int number) {
+        return CrashWorld.SITES.all().get(number);
+    }
+
+    private static String name(int number) {
+        return site(number).name();
+    }
+
+    /**
+     * Each crash point that can be reached once, each call that can fail once, and what these lead to: the steps of recovery
+     * and of clearing up. What another run with the same tally has done or is about to do is left to it.
+     */
+    void everyStep() throws IOException {
+        Queue<Accident> accidents = new ArrayDeque<>();
+        for (Deed deed : deeds) {
+            for (int step : steps(deed)) {
+                if (site(step).crashPoint() && tally.plan("kill " + name(step))) {
+                    accidents.add(new Accident(deed, -1, step, -1));
+                }
+                if (!site(step).reference() && tally.plan("fail " + name(step))) {
+                    accidents.add(new Accident(deed, step, -1, -1));
+                }
+            }
+            // At once, so that the other run has something to do too.
+            while (!accidents.isEmpty()) {
+                Accident accident = accidents.remove();
+                for (Accident next : survive(accident)) {
+                    accidents.add(next);
+                }
             }
         }
     }
 
-    /** The steps that a deed has when nothing happens. */
-    Set<Integer> steps(Deed deed) throws IOException {
+    /** The sites that a deed passes when nothing happens. */
+    private Collection<Integer> steps(Deed deed) throws IOException {
         deed.prepare();
         control.arm(Fault.NONE, -1, 0, 0);
-        JsonObject answer = world.succeed(deed.command());
-        Set<Integer> steps = new java.util.LinkedHashSet<>(control.trace());
+        JsonObject answer = answered(deed.act(UUID.randomUUID().toString()))
+                .orElseThrow(() -> new AssertionError(deed.title() + " fails by itself" + world.tail()));
+        Collection<Integer> steps = new LinkedHashSet<>(control.trace());
         control.disarm();
-        steps.removeIf(site -> !CrashWorld.SITES.all().get(site).crashPoint());
         deed.assertDone(answer);
         deed.clear();
         return steps;
     }
 
-    private static String name(int site) {
-        return CrashWorld.SITES.all().get(site).name();
-    }
-
-    /** One death; what is not as it must be after it is kept. */
-    void survive(Deed deed, int site, int nth) throws IOException {
-        try {
-            surviveOrFail(deed, site, nth);
-        } catch (AssertionError e) {
-            violations.add(e);
-            world.revive();
-            System.err.println("VIOLATION " + e.getMessage().lines().limit(30).toList());
-        }
-    }
-
-    /** What was not as it must be. */
-    List<AssertionError> violations() {
-        return violations;
-    }
-
-    private void surviveOrFail(Deed deed, int site, int nth) throws IOException {
+    /** Lets it happen; what is not as it must be afterwards is kept. Gives the accidents that it shows to be possible. */
+    private List<Accident> survive(Accident accident) throws IOException {
         long begun = System.nanoTime();
+        List<Accident> more = new ArrayList<>();
+        try {
+            surviveOrFail(accident, more);
+        } catch (AssertionError e) {
+            tally.violated(new AssertionError(accident + ": " + e.getMessage(), e));
+            System.err.println("VIOLATION: " + accident + ": " + e.getMessage());
+            world.revive();
+        }
+        System.err.printf("%s: %d ms%n", accident, (System.nanoTime() - begun) / 1_000_000);
+        return more;
+    }
+
+    private void surviveOrFail(Accident accident, List<Accident> more) throws IOException {
+        Deed deed = accident.deed();
         deed.prepare();
         String operation = UUID.randomUUID().toString();
-        String[] command = with(deed.command(), "--operation", operation);
-        control.arm(Fault.KILL, site, nth, 0);
-        Optional<JsonObject> first = answered(world.ask(command));
-        int fired = control.fired();
-        if (fired < 0) {
-            control.disarm();
-            System.err.printf("%s: %s was not reached%n", deed.title(), name(site));
+        if (accident.fail() >= 0) {
+            control.arm(Fault.FAIL, accident.fail(), 1, ERRNOS[accident.fail() % ERRNOS.length]);
+            if (accident.kill() >= 0) {
+                control.thenKillAt(accident.kill());
+            }
         } else {
-            world.daemon().awaitEnd();
-            kills++;
-            covered.add(name(fired));
-            try {
-                deed.assertBeforeOrAfter();
-                world.restart();
-                deed.assertBeforeOrAfter();
-                world.assertInOrder();
-            } catch (AssertionError e) {
-                throw new AssertionError(deed.title() + ", killed before " + name(fired) + ": " + e.getMessage(), e);
+            control.arm(Fault.KILL, accident.kill(), 1, 0);
+        }
+        Optional<JsonObject> first = answered(deed.act(operation));
+        settle(accident, more);
+        JsonObject retried = retry(deed, operation);
+        first.ifPresent(answer -> assertThat(retried).isEqualTo(answer));
+        deed.assertDone(retried);
+        assertThat(retry(deed, operation)).as("another retry").isEqualTo(retried);
+        world.assertInOrder();
+        deed.clear();
+    }
+
+    /** What has happened by the time the request is over, and the next start. */
+    private void settle(Accident accident, List<Accident> more) throws IOException {
+        if (accident.kill() < 0) {
+            if (control.fired() >= 0) {
+                tally.failed(control.fired());
+            }
+            plan(control.trace(), site -> new Accident(accident.deed(), accident.fail(), site, -1), more);
+            control.disarm();
+            accident.deed().assertBeforeOrAfter();
+            return;
+        }
+        if (control.fired() != accident.kill()) {
+            // It was not come by this time.
+            control.disarm();
+            return;
+        }
+        world.daemon().awaitEnd();
+        tally.killed(accident.kill());
+        accident.deed().assertBeforeOrAfter();
+        if (accident.again() >= 0) {
+            control.arm(Fault.KILL, accident.again(), 1, 0);
+        } else {
+            control.arm(Fault.NONE, -1, 0, 0);
+        }
+        boolean started = world.daemon().startsAndAnswers("vms");
+        if (started) {
+            plan(
+                    control.trace(),
+                    site -> new Accident(accident.deed(), accident.fail(), accident.kill(), site),
+                    accident.again() < 0 ? more : new ArrayList<>());
+        } else {
+            assertThat(control.fired())
+                    .as("flatsnapd ended by itself" + world.tail())
+                    .isNotNegative();
+            tally.killed(control.fired());
+            accident.deed().assertBeforeOrAfter();
+            control.disarm();
+            world.restart();
+        }
+        control.disarm();
+        accident.deed().assertBeforeOrAfter();
+        world.assertInOrder();
+    }
+
+    private interface Maker {
+        Accident at(int site);
+    }
+
+    private void plan(List<Integer> trace, Maker maker, List<Accident> more) {
+        for (int site : new LinkedHashSet<>(trace)) {
+            if (site(site).crashPoint() && tally.plan("kill " + name(site))) {
+                more.add(maker.at(site));
             }
         }
-        try {
-            JsonObject retried = world.succeed(command);
-            first.ifPresent(answer -> assertThat(retried).isEqualTo(answer));
-            deed.assertDone(retried);
-            assertThat(world.succeed(command)).as("another retry").isEqualTo(retried);
-            world.assertInOrder();
-            deed.clear();
-        } catch (AssertionError e) {
-            throw new AssertionError(deed.title() + ", killed before " + name(site) + ": " + e.getMessage(), e);
-        }
-        System.err.printf(
-                "%s: killed before %s, %d ms%n", deed.title(), name(site), (System.nanoTime() - begun) / 1_000_000);
+    }
+
+    /** As a client does it that was told "busy" or "not now". */
+    private JsonObject retry(Deed deed, String operation) {
+        Answer[] last = new Answer[1];
+        RunningGuest.await(PATIENCE, deed.title() + " to be done at last", () -> {
+            try {
+                last[0] = deed.act(operation);
+            } catch (IOException e) {
+                throw new AssertionError(e);
+            }
+            if (last[0].exitCode() == 0) {
+                return true;
+            }
+            assertThat(last[0].errors())
+                    .as("why " + deed.title() + " is refused: " + world.tail())
+                    .matches("(?s).*\"code\": \"(BUSY|UNAVAILABLE)\".*")
+                    .doesNotContain("cannot reach");
+            return false;
+        });
+        return answered(last[0]).orElseThrow();
     }
 
     private static Optional<JsonObject> answered(Answer answer) {
         return answer.exitCode() == 0
-                ? Optional.of(
-                        com.google.gson.JsonParser.parseString(answer.output()).getAsJsonObject())
+                ? Optional.of(JsonParser.parseString(answer.output()).getAsJsonObject())
                 : Optional.empty();
     }
 
-    static String[] with(String[] command, String... more) {
-        String[] all = java.util.Arrays.copyOf(command, command.length + more.length);
-        System.arraycopy(more, 0, all, command.length, more.length);
-        return all;
+    /** What is no pretence: a file system that is full, one that is read-only, a process without descriptors. */
+    void realFaults() throws IOException {
+        List<Deed> onStorage = deeds.stream().filter(deed -> !deed.starts()).toList();
+        for (Deed deed : onStorage) {
+            for (LoopFileSystem store : world.fileSystems()) {
+                suffer(deed, "on a full " + store.root(), () -> {
+                    Path filler = store.fill();
+                    return () -> Files.delete(filler);
+                });
+                suffer(deed, "on a read-only " + store.root(), () -> {
+                    Commands.run("sync", "-f", store.root().toString());
+                    Commands.run("mount", "-o", "remount,ro", store.root().toString());
+                    return () -> store.remount("rw");
+                });
+            }
+            suffer(deed, "without file descriptors", () -> {
+                long process = world.daemon().pid();
+                String limit = limit(process);
+                Commands.run("prlimit", "--pid", Long.toString(process), "--nofile=" + (descriptors(process) + 3) + ":");
+                Thread restore = new Thread(() -> {
+                    pause(Duration.ofSeconds(2));
+                    Commands.run("prlimit", "--pid", Long.toString(process), "--nofile=" + limit + ":");
+                });
+                restore.start();
+                return () -> join(restore);
+            });
+        }
     }
 
-    void print() {
-        List<String> points = CrashWorld.SITES.all().stream()
-                .filter(Site::crashPoint)
-                .map(Site::name)
-                .toList();
-        Map<Boolean, Integer> counts = new HashMap<>();
-        points.forEach(point -> counts.merge(covered.contains(point), 1, Integer::sum));
-        System.err.printf("%d kills, points %s%n", kills, counts);
-        points.stream()
-                .filter(point -> !covered.contains(point))
-                .forEach(point -> System.err.println("  not: " + point));
+    private interface Misery {
+        AutoCloseable begin() throws IOException;
+    }
+
+    private void suffer(Deed deed, String what, Misery misery) throws IOException {
+        try {
+            deed.prepare();
+            String operation = UUID.randomUUID().toString();
+            Optional<JsonObject> first;
+            try (AutoCloseable present = misery.begin()) {
+                Answer answer = deed.act(operation);
+                first = answered(answer);
+                assertThat(answer.errors()).doesNotContain("INTERNAL", "cannot reach");
+                if (first.isEmpty()) {
+                    tally.failed(what);
+                }
+                deed.assertBeforeOrAfter();
+            } catch (IOException | RuntimeException e) {
+                throw e;
+            } catch (Exception e) {
+                throw new AssertionError(e);
+            }
+            JsonObject retried = retry(deed, operation);
+            first.ifPresent(answer -> assertThat(retried).isEqualTo(answer));
+            deed.assertDone(retried);
+            world.assertInOrder();
+            deed.clear();
+        } catch (AssertionError e) {
+            tally.violated(new AssertionError(deed.title() + " " + what + ": " + e.getMessage(), e));
+            System.err.println("VIOLATION: " + deed.title() + " " + what + ": " + e.getMessage());
+            world.revive();
+        }
+    }
+
+    private static String limit(long process) throws IOException {
+        return Commands.run("prlimit", "--pid", Long.toString(process), "--nofile", "--noheadings", "--output=SOFT")
+                .strip();
+    }
+
+    private static long descriptors(long process) throws IOException {
+        try (Stream<Path> open = Files.list(Path.of("/proc", Long.toString(process), "fd"))) {
+            return open.count();
+        }
+    }
+
+    private static void pause(Duration duration) {
+        try {
+            Thread.sleep(duration.toMillis());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private static void join(Thread thread) {
+        try {
+            thread.join();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Deaths at steps by chance, one in three with another death while the next daemon starts. */
+    void randomKills(int count, Random random) throws IOException {
+        List<Integer> lengths = new ArrayList<>();
+        for (Deed deed : deeds) {
+            lengths.add(length(deed));
+        }
+        for (int i = 0; i < count; i++) {
+            int chosen = random.nextInt(deeds.size());
+            int nth = 1 + random.nextInt(lengths.get(chosen));
+            int again = random.nextInt(3) == 0 ? 1 + random.nextInt(40) : 0;
+            Deed deed = deeds.get(chosen);
+            String what =
+                    "%s, killed at step %d%s".formatted(deed.title(), nth, again > 0 ? " and start " + again : "");
+            try {
+                randomKill(deed, nth, again);
+            } catch (AssertionError e) {
+                tally.violated(new AssertionError(what + ": " + e.getMessage(), e));
+                System.err.println("VIOLATION: " + what + ": " + e.getMessage());
+                world.revive();
+            }
+            if (i % 20 == 19) {
+                System.err.printf("%d of %d random kills of this run%n", i + 1, count);
+            }
+        }
+    }
+
+    private int length(Deed deed) throws IOException {
+        deed.prepare();
+        control.arm(Fault.NONE, -1, 0, 0);
+        deed.act(UUID.randomUUID().toString());
+        int length = control.trace().size();
+        control.disarm();
+        deed.clear();
+        return Math.max(1, length);
+    }
+
+    private void randomKill(Deed deed, int nth, int again) throws IOException {
+        deed.prepare();
+        String operation = UUID.randomUUID().toString();
+        control.arm(Fault.KILL, -1, nth, 0);
+        Optional<JsonObject> first = answered(deed.act(operation));
+        if (control.fired() >= 0) {
+            world.daemon().awaitEnd();
+            tally.killed(control.fired());
+            deed.assertBeforeOrAfter();
+            if (again > 0) {
+                control.arm(Fault.KILL, -1, again, 0);
+                if (!world.daemon().startsAndAnswers("vms")) {
+                    tally.killed(control.fired());
+                    deed.assertBeforeOrAfter();
+                    control.disarm();
+                    world.restart();
+                } else if (!world.daemon().isAlive()) {
+                    world.restart();
+                }
+                control.disarm();
+            } else {
+                control.disarm();
+                world.restart();
+            }
+            deed.assertBeforeOrAfter();
+            world.assertInOrder();
+        }
+        control.disarm();
+        if (!world.daemon().isAlive()) {
+            world.restart();
+        }
+        JsonObject retried = retry(deed, operation);
+        first.ifPresent(answer -> assertThat(retried).isEqualTo(answer));
+        deed.assertDone(retried);
+        world.assertInOrder();
+        deed.clear();
     }
 }

@@ -13,9 +13,11 @@ import com.sun.jna.LastErrorException;
 import com.sun.jna.Library;
 import com.sun.jna.Native;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -37,17 +39,20 @@ import org.flatsnap.testing.RunningGuest;
  * A real flatsnapd that dies and fails where it is told to, with real disks, real libvirt and a real view, and what is known
  * of it by plain means: which snapshots were acknowledged with which content.
  *
- * <p>Two VMs: one is off, with NVRAM and a disk on each of two stores; one runs, without an operating system, with two disks.
+ * <p>One VM is off, with NVRAM and a disk on each of two stores. One runs, without an operating system, with two disks. A third,
+ * if there is one, runs Linux with the guest agent.
  */
 final class CrashWorld implements AutoCloseable {
     static final Sites SITES = Sites.scan();
 
-    private final LoopFileSystem first = LoopFileSystem.smallXfs();
-    private final LoopFileSystem second = LoopFileSystem.smallXfs();
+    private final LoopFileSystem first;
+    private final LoopFileSystem second;
+    private final boolean copyOnWrite;
     private final DaemonProcess daemon;
     private final Control control;
     private final Machine off;
     private final Machine running;
+    private final Optional<Machine> guest;
 
     private interface Attributes extends Library {
         Attributes C = Native.load("c", Attributes.class);
@@ -81,8 +86,13 @@ final class CrashWorld implements AutoCloseable {
         }
     }
 
-    CrashWorld() throws IOException {
-        daemon = DaemonProcess.on(first.root(), second.root());
+    private CrashWorld(LoopFileSystem first, LoopFileSystem second, boolean copyOnWrite, boolean withGuest)
+            throws IOException {
+        this.first = first;
+        this.second = second;
+        this.copyOnWrite = copyOnWrite;
+        Files.createDirectory(extra());
+        daemon = DaemonProcess.on(first.root(), second.root(), extra());
         daemon.configure("stop-timeout = \"1s\"");
         Path controlFile = daemon.directory().resolve("control");
         control = Control.at(controlFile);
@@ -91,7 +101,25 @@ final class CrashWorld implements AutoCloseable {
         off = machine("off", true);
         running = machine("running", false);
         virsh("start", running.uuid());
+        guest = withGuest ? Optional.of(linux()) : Optional.empty();
         assertThat(daemon.startsAndAnswers("vms")).isTrue();
+        // There is another host, which never says anything.
+        Files.createFile(first.root().resolve(".flatsnap/changes/other"));
+    }
+
+    /** On XFS. */
+    static CrashWorld onXfs() throws IOException {
+        return new CrashWorld(LoopFileSystem.smallXfs(), LoopFileSystem.smallXfs(), true, false);
+    }
+
+    /** On btrfs with disks that it does not copy on write, as libvirt's storage pools make them. */
+    static CrashWorld onBtrfsNocow() throws IOException {
+        return new CrashWorld(LoopFileSystem.btrfs(), LoopFileSystem.btrfs(), false, true);
+    }
+
+    /** A third store, without disks. */
+    Path extra() {
+        return first.root().resolve("extra");
     }
 
     private Machine machine(String kind, boolean firmware) throws IOException {
@@ -108,6 +136,10 @@ final class CrashWorld implements AutoCloseable {
                     + "</nvram>";
         }
         for (Path file : files.values()) {
+            if (!copyOnWrite && file.toString().endsWith(".raw")) {
+                Files.createFile(file);
+                Commands.run("chattr", "+C", file.toString());
+            }
             Bench.write(file, "new");
         }
         // As SELinux hosts have it; the kernel keeps the label without knowing what it means.
@@ -130,6 +162,37 @@ final class CrashWorld implements AutoCloseable {
         return new Machine(name, uuid.toString(), files);
     }
 
+    /** It takes its time to boot. */
+    private Machine linux() throws IOException {
+        UUID uuid = UUID.randomUUID();
+        String name = "linux-" + uuid.toString().substring(0, 8);
+        Path disk = first.root().resolve(name + "-a.raw");
+        try (RandomAccessFile file = new RandomAccessFile(disk.toFile(), "rw")) {
+            file.setLength(16L << 20);
+        }
+        Commands.run("mkfs.ext4", "-q", disk.toString());
+        Path script = Path.of("../packaging/guest/domain").toAbsolutePath().normalize();
+        Path xml = Files.writeString(
+                daemon.directory().resolve(name + ".xml"),
+                Commands.run(script.toString(), "--uuid", uuid.toString(), name, disk.toString()));
+        virsh("define", xml.toString());
+        virsh("start", uuid.toString());
+        return new Machine(name, uuid.toString(), Map.of("disks/vda.raw", disk));
+    }
+
+    /** Whether its agent says that its file systems are frozen; empty if no agent answers. */
+    Optional<Boolean> frozen(Machine vm) {
+        return ask("{\"execute\":\"guest-fsfreeze-status\"}", vm).map(answer -> answer.contains("frozen"));
+    }
+
+    private static Optional<String> ask(String question, Machine vm) {
+        try {
+            return Optional.of(virsh("qemu-agent-command", vm.uuid(), "--timeout", "3", question));
+        } catch (AssertionError e) {
+            return Optional.empty();
+        }
+    }
+
     /** In place, so that the file stays the one that a guest has open. */
     private static void overwrite(Path file, String content) throws IOException {
         byte[] text = Arrays.copyOf(content.getBytes(StandardCharsets.UTF_8), 512);
@@ -144,6 +207,14 @@ final class CrashWorld implements AutoCloseable {
 
     Machine running() {
         return running;
+    }
+
+    Optional<Machine> guest() {
+        return guest;
+    }
+
+    private List<Machine> machines() {
+        return Stream.concat(Stream.of(off, running), guest.stream()).toList();
     }
 
     Control control() {
@@ -266,7 +337,7 @@ final class CrashWorld implements AutoCloseable {
             Path place = fileSystem.root().resolve(".flatsnap").resolve(directory);
             if (Files.isDirectory(place)) {
                 try (Stream<Path> files = Files.list(place)) {
-                    files.filter(file -> !file.getFileName().toString().startsWith(".")).forEach(found::add);
+                    files.filter(file -> !file.toString().endsWith(".new")).forEach(found::add);
                 }
             }
         }
@@ -276,22 +347,30 @@ final class CrashWorld implements AutoCloseable {
     /** After whatever happened: nothing is left over, and API, view and stores tell the same. */
     void assertInOrder() throws IOException {
         // What waits for a lock or for libvirt is done by the housekeeping that comes every ten seconds.
-        RunningGuest.await(java.time.Duration.ofSeconds(30), "nothing to be left: " + tail(), () -> {
+        RunningGuest.await(Duration.ofSeconds(30), "nothing to be left: " + tail(), () -> {
             try {
                 return own("staging").isEmpty() && own("intents").isEmpty();
             } catch (IOException e) {
                 throw new AssertionError(e);
             }
         });
-        try (Stream<Path> notes = Files.list(daemon.state().resolve("guests"))) {
-            assertThat(notes).as("guests that may stand still").isEmpty();
-        }
-        assertThat(virsh("domstate", running.uuid()).strip()).isEqualTo("running");
-        for (Machine vm : List.of(off, running)) {
+        RunningGuest.await(Duration.ofSeconds(30), "guests' notes to be gone" + tail(), () -> {
+            try (Stream<Path> notes = Files.list(daemon.state().resolve("guests"))) {
+                return notes.findAny().isEmpty();
+            } catch (IOException e) {
+                throw new AssertionError(e);
+            }
+        });
+        RunningGuest.await(Duration.ofSeconds(30), "the VM to run", () -> virsh("domstate", running.uuid())
+                .strip()
+                .equals("running"));
+        for (Machine vm : machines()) {
             Map<String, JsonObject> listed = listed(vm);
             assertThat(inView(vm)).as("view of " + vm.name() + tail()).isEqualTo(new TreeSet<>(listed.keySet()));
             for (LoopFileSystem store : fileSystems()) {
-                assertThat(onStore(store, vm)).as("store").isEqualTo(ids(listed));
+                if (vm.files().values().stream().anyMatch(file -> file.startsWith(store.root()))) {
+                    assertThat(onStore(store, vm)).as("store").isEqualTo(ids(listed));
+                }
             }
         }
         try (Stream<Path> files = Files.list(daemon.directory())) {
@@ -335,7 +414,7 @@ final class CrashWorld implements AutoCloseable {
     @Override
     public void close() throws IOException {
         control.disarm();
-        for (Machine vm : List.of(off, running)) {
+        for (Machine vm : machines()) {
             Commands.exitCode("virsh", "-c", Bench.URI, "destroy", vm.uuid());
             Commands.exitCode("virsh", "-c", Bench.URI, "undefine", vm.uuid(), "--managed-save", "--nvram");
         }

@@ -7,13 +7,20 @@ import com.google.gson.JsonObject;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.flatsnap.faults.CrashWorld.Machine;
+import org.flatsnap.linux.Host;
 import org.flatsnap.testing.Bench;
 import org.flatsnap.testing.Commands;
+import org.flatsnap.testing.DaemonProcess.Answer;
+import org.flatsnap.testing.RunningGuest;
 
 /** One kind of request that changes something, and what must be true of it whatever happened meanwhile. Used by one thread. */
 abstract class Deed {
@@ -51,11 +58,25 @@ abstract class Deed {
     /** Brings about what it needs; called before each. */
     abstract void prepare() throws IOException;
 
+    /** Does it; an answer if it was not an error. Done again with the same operation it does no more than once. */
+    Answer act(String operation) throws IOException {
+        String[] command = command();
+        String[] all = Arrays.copyOf(command, command.length + 2);
+        all[command.length] = "--operation";
+        all[command.length + 1] = operation;
+        return world.ask(all);
+    }
+
     /** The request. */
     abstract String[] command();
 
     /** The daemon is dead, or said no: it is done or not, and nothing in between. */
     void assertBeforeOrAfter() throws IOException {}
+
+    /** Whether it is the start of the daemon. */
+    boolean starts() {
+        return false;
+    }
 
     /** It has been answered. */
     abstract void assertDone(JsonObject answer) throws IOException;
@@ -65,7 +86,7 @@ abstract class Deed {
 
     /** All that flatsnap is asked for, reflink stores being what there is. */
     static List<Deed> all(CrashWorld world) {
-        return List.of(
+        List<Deed> deeds = new ArrayList<>(List.of(
                 new Take(world, world.off()),
                 new RollBack(world, world.off()),
                 new Undo(world, world.off()),
@@ -74,16 +95,25 @@ abstract class Deed {
                 new Label(world),
                 new Rebuild(world),
                 new Take(world, world.running()),
-                new RollBack(world, world.running()));
+                new RollBack(world, world.running()),
+                new LongLog(world),
+                new FirstStart(world),
+                new StartWithDamagedCatalog(world)));
+        world.guest().ifPresent(guest -> deeds.add(new Freeze(world, guest)));
+        return deeds;
     }
 
     /** Complete with the content of its moment, or absent. */
-    private static final class Take extends Deed {
+    private static class Take extends Deed {
         private String name;
         private Map<String, String> content;
 
         Take(CrashWorld world, Machine vm) {
-            super("take, VM " + (vm.equals(world.off()) ? "off" : "running"), world, vm);
+            this("take, VM " + (vm.equals(world.off()) ? "off" : "running"), world, vm);
+        }
+
+        Take(String title, CrashWorld world, Machine vm) {
+            super(title, world, vm);
         }
 
         @Override
@@ -345,6 +375,127 @@ abstract class Deed {
         @Override
         void assertDone(JsonObject answer) throws IOException {
             assertThat(world().shown(vm(), name)).hasValue(vm().holding(name));
+        }
+
+        @Override
+        void clear() {
+            world().succeed("delete", vm().name(), name);
+        }
+    }
+
+    /** A take whose line makes this host's log too long. */
+    private static final class LongLog extends Take {
+        LongLog(CrashWorld world) {
+            super("take, long change log", world, world.off());
+        }
+
+        @Override
+        void prepare() throws IOException {
+            super.prepare();
+            Path log = world().fileSystems().get(0).root().resolve(".flatsnap/changes/" + Host.name());
+            Files.write(log, new byte[1 << 20]);
+        }
+    }
+
+    /** A start that brings back what was there. */
+    private abstract static class Start extends Deed {
+        private Set<String> before;
+
+        Start(String title, CrashWorld world) {
+            super(title, world, world.off());
+        }
+
+        @Override
+        void prepare() throws IOException {
+            before = world().listed(vm()).keySet();
+            world().daemon().stop();
+        }
+
+        @Override
+        Answer act(String operation) throws IOException {
+            if (!world().daemon().isAlive()) {
+                world().daemon().startsAndAnswers("vms");
+            }
+            return world().ask(command());
+        }
+
+        @Override
+        String[] command() {
+            return new String[] {"vms"};
+        }
+
+        @Override
+        boolean starts() {
+            return true;
+        }
+
+        @Override
+        void assertDone(JsonObject answer) {
+            assertThat(world().listed(vm()).keySet()).isEqualTo(before);
+        }
+    }
+
+    /** With no state at all, and a store that is new. */
+    private static final class FirstStart extends Start {
+        FirstStart(CrashWorld world) {
+            super("first start", world);
+        }
+
+        @Override
+        void prepare() throws IOException {
+            super.prepare();
+            Commands.run("rm", "-r", world().daemon().state().toString());
+            Commands.run("rm", "-rf", world().extra().resolve(".flatsnap").toString());
+        }
+    }
+
+    /** With a catalog that cannot be read. */
+    private static final class StartWithDamagedCatalog extends Start {
+        StartWithDamagedCatalog(CrashWorld world) {
+            super("start with a damaged catalog", world);
+        }
+
+        @Override
+        void prepare() throws IOException {
+            super.prepare();
+            Files.writeString(world().daemon().state().resolve("catalog.db"), "no catalog".repeat(10_000));
+        }
+    }
+
+    /** A guest that was frozen for it goes on, with or without flatsnapd. */
+    private static final class Freeze extends Deed {
+        private String name;
+
+        Freeze(CrashWorld world, Machine guest) {
+            super("take, frozen guest", world, guest);
+        }
+
+        @Override
+        void prepare() {
+            name = fresh("f");
+            RunningGuest.await(
+                    Duration.ofSeconds(120),
+                    "the guest's agent",
+                    () -> world().frozen(vm()).equals(Optional.of(false)));
+        }
+
+        @Override
+        String[] command() {
+            return new String[] {"take", vm().name(), name, "--consistency", "filesystem"};
+        }
+
+        @Override
+        void assertBeforeOrAfter() {
+            RunningGuest.await(
+                    Duration.ofSeconds(30),
+                    "the guest to go on",
+                    () -> world().frozen(vm()).equals(Optional.of(false)));
+        }
+
+        @Override
+        void assertDone(JsonObject answer) throws IOException {
+            assertThat(world().listed(vm())).containsKey(name);
+            assertBeforeOrAfter();
         }
 
         @Override

@@ -1,19 +1,31 @@
 package org.flatsnap.faults;
 
-import java.io.IOException;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 
-/** Whatever step flatsnapd dies at, nothing is lost and nothing is left. */
+/** Whatever step flatsnapd dies at or fails at, nothing is lost and nothing is left. */
 class EveryStepTest {
+    /** What no daemon on this kernel comes by, and where it is done instead. */
+    private static final Pattern ELSEWHERE = Pattern.compile(
+            // In the engines' guest: ZFS, and OCFS2's own way to clone.
+            "store/Zfs.*|linux/zfs/.*|linux/Reflink\\.cloneByPath .*");
+
     @Test
-    void diesAtEveryStepOfEveryDeed() throws IOException {
-        try (CrashWorld world = new CrashWorld()) {
-            CrashRun run = new CrashRun(world);
-            for (Deed deed : Deed.all(world)) {
-                run.everyNewStep(deed);
-            }
-            run.print();
-            org.assertj.core.api.Assertions.assertThat(run.violations()).isEmpty();
-        }
+    void everyStepIsSurvived() throws Exception {
+        CrashRun.Tally tally = CrashRuns.everyStep();
+        Set<String> missed = CrashWorld.SITES.all().stream()
+                .filter(Site::crashPoint)
+                .map(Site::name)
+                .filter(name -> !ELSEWHERE.matcher(name).matches())
+                .collect(Collectors.toCollection(TreeSet::new));
+        missed.removeAll(tally.killedAt());
+        System.err.printf("%d kills, %d errors, not killed at %s%n", tally.kills(), tally.errors(), missed);
+        assertThat(tally.violations()).isEmpty();
+        assertThat(missed).as("steps at which nobody has died").isEmpty();
     }
 }

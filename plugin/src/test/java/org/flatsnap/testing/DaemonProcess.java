@@ -63,6 +63,11 @@ public final class DaemonProcess implements AutoCloseable {
         return process.isAlive();
     }
 
+    /** Its process id. */
+    public long pid() {
+        return process.pid();
+    }
+
     /** Whether it runs. */
     public boolean isAlive() {
         return process.isAlive();
