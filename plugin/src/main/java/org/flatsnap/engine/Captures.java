@@ -70,25 +70,22 @@ final class Captures implements Capture {
     public void publish(Snapshot snapshot) {
         List<Part> homeLast = new ArrayList<>(parts);
         Collections.reverse(homeLast);
-        List<Store> published = new ArrayList<>();
         try {
-            for (Part part : homeLast) {
-                part.capture().publish(snapshot);
-                published.add(part.store());
-            }
+            homeLast.forEach(part -> part.capture().publish(snapshot));
         } catch (Problem e) {
-            for (Store store : published) {
-                withdraw(store, snapshot, e);
-            }
+            // The home first: without it the rest is invisible. One that failed may have been published all the same.
+            parts.forEach(part -> withdraw(part.store(), snapshot, e));
             throw e;
         }
     }
 
-    /** Parts without their home are invisible; what cannot be withdrawn now, recovery removes. */
+    /** What cannot be withdrawn now, recovery removes. */
     private static void withdraw(Store store, Snapshot snapshot, Problem because) {
         try {
-            store.unpublish(snapshot.vm(), snapshot.id());
-            store.free(snapshot.vm(), snapshot.id());
+            if (store.read(snapshot.vm(), snapshot.id()).isPresent()) {
+                store.unpublish(snapshot.vm(), snapshot.id());
+                store.free(snapshot.vm(), snapshot.id());
+            }
         } catch (Problem e) {
             because.addSuppressed(e);
         }

@@ -98,7 +98,7 @@ public final class Engine implements AutoCloseable {
         FinishRollback finishing = new FinishRollback(stores, manager, operations, notes, settings.node());
         GuardSnapshot guarding = new GuardSnapshot(stores, taking, clock, settings.guardRetention());
         this.rolling = new RollBack(
-                references, stores, manager, guarding, finishing, changing, notes, settings.stopPatience());
+                references, stores, manager, operations, guarding, finishing, changing, notes, settings.stopPatience());
         this.cloning = new CloneVm(references, stores, manager, finishing, changing);
         this.measuring = new MeasureSpace(references, stores, catalog);
         Mirror mirror = new Mirror(catalog);

@@ -112,8 +112,7 @@ public final class Operations {
     }
 
     private <T> Optional<T> earlier(OperationId id, String what, Class<T> type) {
-        return catalog.operationResult(id).or(() -> stores.answer(id)).map(text -> {
-            JsonObject envelope = JsonParser.parseString(text).getAsJsonObject();
+        return envelope(id).map(envelope -> {
             boolean same = !envelope.has("request")
                     || envelope.get("request").getAsString().equals(what);
             if (!same || !envelope.get("type").getAsString().equals(type.getSimpleName())) {
@@ -121,6 +120,16 @@ public final class Operations {
             }
             return Json.COMPACT.fromJson(envelope.get("result"), type);
         });
+    }
+
+    /** The result of an operation that has been done, by whomever. */
+    <T> Optional<T> result(OperationId id, Class<T> type) {
+        return envelope(id).map(envelope -> Json.COMPACT.fromJson(envelope.get("result"), type));
+    }
+
+    private Optional<JsonObject> envelope(OperationId id) {
+        return catalog.operationResult(id).or(() -> stores.answer(id)).map(text -> JsonParser.parseString(text)
+                .getAsJsonObject());
     }
 
     static Problem otherRequest(OperationId id) {

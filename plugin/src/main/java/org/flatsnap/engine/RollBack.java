@@ -56,12 +56,14 @@ final class RollBack {
     private final FinishRollback finishing;
     private final ChangeSnapshot changing;
     private final GuestNotes notes;
+    private final Operations operations;
     private final Duration stopPatience;
 
     RollBack(
             References references,
             Stores stores,
             Manager manager,
+            Operations operations,
             GuardSnapshot guarding,
             FinishRollback finishing,
             ChangeSnapshot changing,
@@ -70,6 +72,7 @@ final class RollBack {
         this.references = references;
         this.stores = stores;
         this.manager = manager;
+        this.operations = operations;
         this.guarding = guarding;
         this.finishing = finishing;
         this.changing = changing;
@@ -146,6 +149,11 @@ final class RollBack {
         Plan first = wish.get();
         progress.step("waiting for other rollbacks of VM " + named);
         try (VmLock right = stores.lockRollback(named.id(), first.primary())) {
+            // A first try of it may have failed half way, and recovery has finished that while this one waited.
+            Optional<RollbackResult> meanwhile = operations.result(first.operation(), RollbackResult.class);
+            if (meanwhile.isPresent()) {
+                return meanwhile.get();
+            }
             Plan plan = wish.get();
             if (!plan.primary().equals(first.primary())) {
                 // The right that was waited for is another one's.

@@ -59,6 +59,7 @@ final class TakeSnapshot {
         DiskPlan firstPlan = DiskPlan.of(found, request.disks(), stores);
         progress.step("waiting for other work on VM " + found);
         try (VmLock lock = stores.lock(found, firstPlan.storeIds())) {
+            refuseHalfKnown(found);
             Optional<Snapshot> earlier = catalog.findByOperation(request.operation());
             if (earlier.isPresent()) {
                 return sameRequest(earlier.get(), request, found);
@@ -137,6 +138,17 @@ final class TakeSnapshot {
 
     SnapshotName nameFromTime(String prefix) {
         return new SnapshotName(prefix + NAME_FROM_TIME.format(clock.instant().atZone(clock.getZone())));
+    }
+
+    /** A first try may have published the snapshot and found the catalog damaged: until it is whole, nobody can tell. */
+    private void refuseHalfKnown(Vm vm) {
+        if (catalog.needsRebuild()) {
+            throw new Problem(
+                    Code.UNAVAILABLE,
+                    "cannot take a snapshot of VM " + vm,
+                    "the catalog is being made anew, and only then it is known which snapshots there are",
+                    "Try again in a moment; the daemon's log tells how far it is");
+        }
     }
 
     private void refuseDuplicate(Vm vm, SnapshotName name) {

@@ -16,6 +16,7 @@ import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -295,7 +296,12 @@ final class CrashWorld implements AutoCloseable {
                 if (Files.isDirectory(day.resolve(snapshot))) {
                     Map<String, String> contents = new TreeMap<>();
                     for (String file : vm.files().keySet()) {
-                        contents.put(file, Bench.read(day.resolve(snapshot).resolve(file)));
+                        try {
+                            contents.put(file, Bench.read(day.resolve(snapshot).resolve(file)));
+                        } catch (NoSuchFileException e) {
+                            // The kernel may remember for a moment the directory of one that was deleted.
+                            return Optional.empty();
+                        }
                     }
                     return Optional.of(contents);
                 }

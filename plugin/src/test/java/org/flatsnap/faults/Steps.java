@@ -6,6 +6,7 @@ import com.sun.jna.Native;
 import java.nio.file.FileSystemException;
 import java.util.List;
 import org.flatsnap.linux.Errno;
+import org.flatsnap.model.Problem;
 import org.libvirt.LibvirtException;
 
 /** What instrumented classes call at each of their {@link Sites}. Only in a process that was started with {@link StepsAgent}. */
@@ -58,6 +59,12 @@ public final class Steps {
         return switch (owner) {
             case "org/flatsnap/linux/CLibrary" -> new LastErrorException(errno);
             case "org/libvirt/Connect", "org/libvirt/Domain" -> disconnected();
+            case "org/flatsnap/hypervisor/AgentLibrary",
+                    "org/flatsnap/hypervisor/Guests",
+                    "org/flatsnap/hypervisor/Libvirt",
+                    "org/flatsnap/manager/Manager" ->
+                new Problem(
+                        Problem.Code.UNAVAILABLE, "cannot reach the hypervisor", "it was made to fail", "Try again");
             default -> new FileSystemException(site.name(), null, Errno.text(errno));
         };
     }
