@@ -26,6 +26,9 @@ import org.flatsnap.model.Problem;
  * <p>The checksum is over {@code content} written compactly, so that indentation does not matter.
  */
 final class CheckedFile {
+    /** What the name of a file ends with that is to replace another one; one that was not finished may be left. */
+    static final String FRESH = ".new";
+
     private static final int FORMAT = 1;
 
     private CheckedFile() {}
@@ -48,7 +51,7 @@ final class CheckedFile {
 
     /** Puts new content in the old one's place, atomically and durably; a failure leaves the old one. */
     static void replace(Path file, Object content) throws IOException {
-        Path fresh = file.resolveSibling(file.getFileName() + ".new");
+        Path fresh = file.resolveSibling(file.getFileName() + FRESH);
         try {
             create(fresh, content);
             Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE);

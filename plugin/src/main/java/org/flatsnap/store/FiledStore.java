@@ -132,6 +132,10 @@ abstract class FiledStore implements Store {
         intents.remove(intent);
     }
 
+    final void clearUnwrittenIntents() throws IOException {
+        intents.clearUnwritten();
+    }
+
     /** INVARIANT: every look at what is published begins here, so that an unmounted store is away and not empty. */
     final void requireMounted() throws IOException {
         identity.require("cannot use the store " + place(), layout);

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
 import org.flatsnap.linux.Durability;
+import org.flatsnap.linux.Flock;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.VmId;
 
@@ -52,6 +53,24 @@ final class IntentFiles {
         if (stands) {
             Files.deleteIfExists(layout.intent(intent.vm()));
             Durability.sync(layout.intents());
+        }
+    }
+
+    /** Removes what is left of intents whose writer, or his host, died before they stood. */
+    void clearUnwritten() throws IOException {
+        String unwritten = SUFFIX + CheckedFile.FRESH;
+        for (Path file : Layout.entries(layout.intents())) {
+            String name = file.getFileName().toString();
+            String vm = name.substring(0, Math.max(0, name.length() - unwritten.length()));
+            if (name.endsWith(unwritten) && VmId.looksLikeOne(vm)) {
+                // Whoever writes one holds it.
+                Optional<Flock> lock = Flock.tryLock(layout.lock(new VmId(vm)));
+                if (lock.isPresent()) {
+                    try (Flock held = lock.get()) {
+                        Files.deleteIfExists(file);
+                    }
+                }
+            }
         }
     }
 

@@ -12,7 +12,10 @@ import org.flatsnap.model.VmId;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** What interrupted operations left in a store: staging without an owner, and snapshots unpublished and not yet freed. */
+/**
+ * What interrupted operations left in a store: staging without an owner, intents that were never written to the end, and
+ * snapshots unpublished and not yet freed.
+ */
 final class Leftovers {
     private static final Logger LOG = LoggerFactory.getLogger(Leftovers.class);
 
@@ -29,6 +32,7 @@ final class Leftovers {
     /** @return false if something stays until {@code exists} can tell */
     boolean clear() throws IOException {
         clearStaging();
+        store.clearUnwrittenIntents();
         for (Path vm : Layout.entries(store.layout().vms())) {
             if (VmId.looksLikeOne(vm.getFileName().toString())) {
                 free(new VmId(vm.getFileName().toString()));

@@ -47,6 +47,7 @@ final class ZfsLeftovers {
                         () -> store.free(home.vm().get(), home.id().orElseThrow()));
             }
         }
+        each("what is left of unwritten intents", store::clearUnwrittenIntents);
         each("what was read", () -> clearReaders(inventory));
         each("files of freed snapshots", this::clearFiles);
         each("what stands aside", () -> new ZfsAsides(store).settle(store.inventory()));
