@@ -84,7 +84,14 @@ public final class GuestNotes {
 
     /** It is undone; absent is fine. */
     public void end(VmId vm, Kind kind) {
-        attempt(vm, () -> Files.deleteIfExists(file(vm, kind)));
+        attempt(vm, () -> {
+            if (Files.deleteIfExists(file(vm, kind)) && kind == Kind.STOP) {
+                // Come back after a power loss, it would start a VM that somebody has shut down since. The others do
+                // nothing
+                // to a guest that runs.
+                Durability.sync(directory);
+            }
+        });
     }
 
     /** Whether it is noted. */
