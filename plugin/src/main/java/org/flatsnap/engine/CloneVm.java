@@ -73,7 +73,8 @@ final class CloneVm {
                 progress.step("cloning " + files.size() + (files.size() == 1 ? " disk" : " disks"));
                 for (StoreId store :
                         from.disks().stream().map(DiskImage::store).distinct().toList()) {
-                    made.add(stores.require(store).cloneOut(operation, from, id, targets(from, store, files)));
+                    made.add(
+                            stores.require(store).cloneOut(operation, from, id, targets(from, store, files), firmware));
                 }
                 firmware.ifPresent(file -> copyFirmware(from, file));
             }
@@ -81,7 +82,7 @@ final class CloneVm {
             manager.define(definition.definition());
             made.forEach(CloneOut::keep);
         } catch (Problem e) {
-            settle(id, made, firmware, e);
+            settle(id, made, e);
             throw taken(name, id) ? existing(name, e) : e;
         } finally {
             made.forEach(CloneOut::close);
@@ -104,21 +105,17 @@ final class CloneVm {
     }
 
     /** A connection that broke says nothing about whether the VM was defined, and the disks of a VM must not be taken away. */
-    private void settle(VmId id, List<CloneOut> made, Optional<Path> firmware, Problem failure) {
+    private void settle(VmId id, List<CloneOut> made, Problem failure) {
         try {
             if (manager.find(id).isPresent()) {
                 made.forEach(CloneOut::keep);
             } else if (failure.getCause() instanceof TimeoutException) {
                 // It may be defined yet.
                 made.forEach(CloneOut::leaveToRecovery);
-            } else if (firmware.isPresent()) {
-                Files.deleteIfExists(firmware.get());
             }
         } catch (Problem e) {
             failure.addSuppressed(e);
             made.forEach(CloneOut::leaveToRecovery);
-        } catch (IOException e) {
-            failure.addSuppressed(e);
         }
     }
 
@@ -197,6 +194,7 @@ final class CloneVm {
             Files.copy(saved, target, StandardCopyOption.REPLACE_EXISTING);
             FileIdentity.copy(saved, target);
             Durability.sync(target);
+            Durability.sync(target.getParent());
         } catch (IOException e) {
             throw new Problem(
                     Code.UNAVAILABLE,

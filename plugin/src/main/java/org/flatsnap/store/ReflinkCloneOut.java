@@ -6,6 +6,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Predicate;
 import org.flatsnap.linux.Durability;
 import org.flatsnap.linux.FileIdentity;
@@ -26,7 +27,13 @@ final class ReflinkCloneOut implements CloneOut {
     private boolean kept;
 
     /** What recovery needs to know. */
-    private record Plan(String node, VmId domain, List<Link> links) {}
+    private record Plan(String node, VmId domain, List<Link> links, Optional<String> companion) {
+
+        private Plan {
+            // Left by a version that did not write it.
+            companion = companion == null ? Optional.empty() : companion;
+        }
+    }
 
     private record Link(String staged, String target) {}
 
@@ -37,7 +44,12 @@ final class ReflinkCloneOut implements CloneOut {
     }
 
     static CloneOut make(
-            ReflinkStore store, Staging staging, Snapshot snapshot, VmId domain, List<Store.Target> targets)
+            ReflinkStore store,
+            Staging staging,
+            Snapshot snapshot,
+            VmId domain,
+            List<Store.Target> targets,
+            Optional<Path> companion)
             throws IOException {
         List<Link> links = new ArrayList<>();
         for (Store.Target target : targets) {
@@ -50,8 +62,8 @@ final class ReflinkCloneOut implements CloneOut {
             Durability.sync(staged);
             links.add(new Link(staged.getFileName().toString(), target.path().toString()));
         }
-        ReflinkCloneOut clone =
-                new ReflinkCloneOut(store, staging, new Plan(store.layout().node(), domain, links));
+        ReflinkCloneOut clone = new ReflinkCloneOut(
+                store, staging, new Plan(store.layout().node(), domain, links, companion.map(Path::toString)));
         CheckedFile.create(staging.directory().resolve(PLAN), clone.plan);
         Durability.sync(staging.directory());
         Durability.sync(store.layout().staging());
@@ -98,6 +110,9 @@ final class ReflinkCloneOut implements CloneOut {
                 // Never made, which is what is wanted.
             }
         }
+        if (plan.companion().isPresent()) {
+            Files.deleteIfExists(Path.of(plan.companion().get()));
+        }
     }
 
     @Override
@@ -118,6 +133,8 @@ final class ReflinkCloneOut implements CloneOut {
                 unlink();
             }
             staging.close();
+            // A plan that came back would take the disks away from whoever undefines the VM and keeps them.
+            Durability.sync(store.layout().staging());
         });
     }
 }

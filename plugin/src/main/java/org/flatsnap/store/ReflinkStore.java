@@ -414,11 +414,12 @@ public final class ReflinkStore extends FiledStore {
     }
 
     @Override
-    public CloneOut cloneOut(OperationId operation, Snapshot snapshot, VmId domain, List<Target> targets) {
+    public CloneOut cloneOut(
+            OperationId operation, Snapshot snapshot, VmId domain, List<Target> targets, Optional<Path> companion) {
         return produce("cannot clone snapshot " + snapshot.name(), () -> {
             Staging staging = Staging.create(layout.staging(operation));
             try {
-                return ReflinkCloneOut.make(this, staging, snapshot, domain, targets);
+                return ReflinkCloneOut.make(this, staging, snapshot, domain, targets, companion);
             } catch (IOException e) {
                 staging.close();
                 throw e;

@@ -188,8 +188,10 @@ public interface Store extends AutoCloseable {
      * Clones images to new disks, none of which may exist.
      *
      * @param domain the new VM, so that recovery can tell whether the disks belong to something
+     * @param companion a file of the new VM that the caller makes afterwards, anywhere; whoever removes the disks removes it
      */
-    CloneOut cloneOut(OperationId operation, Snapshot snapshot, VmId domain, List<Target> targets);
+    CloneOut cloneOut(
+            OperationId operation, Snapshot snapshot, VmId domain, List<Target> targets, Optional<Path> companion);
 
     /** A disk of a snapshot and the place of its clone, from {@link #cloneTarget}. */
     record Target(DiskName disk, Path path) {}

@@ -1,12 +1,14 @@
 package org.flatsnap.store;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Predicate;
 import org.flatsnap.linux.zfs.DatasetName;
 import org.flatsnap.linux.zfs.ZvolDevices;
@@ -22,11 +24,17 @@ final class ZfsCloneOut implements CloneOut {
 
     private final ZfsStore store;
     private final Staging staging;
+    private final Optional<Path> companion;
     private final List<DatasetName> made = new ArrayList<>();
     private boolean kept;
 
     /** For whom a clone was made; stands on it as {@link ZfsNames#CLONE}. */
-    record Purpose(String owner, String node, VmId domain) {
+    record Purpose(String owner, String node, VmId domain, Optional<String> companion) {
+        Purpose {
+            // Left by a version that did not write it.
+            companion = companion == null ? Optional.empty() : companion;
+        }
+
         static Purpose parse(String text) {
             return Json.COMPACT.fromJson(text, Purpose.class);
         }
@@ -43,20 +51,27 @@ final class ZfsCloneOut implements CloneOut {
             if (exists.test(domain)) {
                 store.programs().inherit(clone, ZfsNames.CLONE);
             } else {
+                if (companion.isPresent()) {
+                    Files.deleteIfExists(Path.of(companion.get()));
+                }
                 store.destroy(clone);
             }
             return true;
         }
     }
 
-    ZfsCloneOut(ZfsStore store, Staging staging) {
+    ZfsCloneOut(ZfsStore store, Staging staging, Optional<Path> companion) {
         this.store = store;
         this.staging = staging;
+        this.companion = companion;
     }
 
     void make(Snapshot snapshot, VmId domain, List<Store.Target> targets) throws IOException {
         Purpose purpose = new Purpose(
-                staging.directory().getFileName().toString(), store.layout().node(), domain);
+                staging.directory().getFileName().toString(),
+                store.layout().node(),
+                domain,
+                companion.map(Path::toString));
         try {
             for (Store.Target target : targets) {
                 make(snapshot.disk(target.disk()).orElseThrow(), target.path(), purpose);
@@ -131,6 +146,9 @@ final class ZfsCloneOut implements CloneOut {
         store.attempt("cannot clear " + staging.directory(), () -> {
             try (staging) {
                 if (!kept) {
+                    if (companion.isPresent()) {
+                        Files.deleteIfExists(companion.get());
+                    }
                     for (DatasetName clone : made) {
                         store.destroy(clone);
                     }

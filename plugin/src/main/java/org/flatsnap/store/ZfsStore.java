@@ -658,11 +658,12 @@ public final class ZfsStore extends FiledStore {
     }
 
     @Override
-    public CloneOut cloneOut(OperationId operation, Snapshot snapshot, VmId domain, List<Target> targets) {
+    public CloneOut cloneOut(
+            OperationId operation, Snapshot snapshot, VmId domain, List<Target> targets, Optional<Path> companion) {
         return produce("cannot clone snapshot " + snapshot.name(), () -> {
             Staging staging = Staging.create(layout().staging(operation));
             try {
-                ZfsCloneOut clone = new ZfsCloneOut(this, staging);
+                ZfsCloneOut clone = new ZfsCloneOut(this, staging, companion);
                 clone.make(snapshot, domain, targets);
                 return clone;
             } catch (IOException | Problem e) {

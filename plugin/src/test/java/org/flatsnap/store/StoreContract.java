@@ -292,19 +292,19 @@ abstract class StoreContract {
         Snapshot source = take("s0");
         Path target = store.cloneTarget(source.disks().get(0), new VmName("web02"));
         List<Store.Target> targets = List.of(new Store.Target(VDA, target));
-        try (CloneOut clone = store.cloneOut(OperationId.random(), source, VM, targets)) {
+        try (CloneOut clone = store.cloneOut(OperationId.random(), source, VM, targets, Optional.empty())) {
             assertThat(Bench.read(target)).isEqualTo("v0");
             assertThat(clone).isNotNull();
         }
         // udev removes the link of a volume a little later.
         RunningGuest.await(Duration.ofMinutes(1), target + " to go", () -> !Files.exists(target));
 
-        try (CloneOut clone = store.cloneOut(OperationId.random(), source, VM, targets)) {
+        try (CloneOut clone = store.cloneOut(OperationId.random(), source, VM, targets, Optional.empty())) {
             clone.keep();
         }
         assertThat(Bench.read(target)).isEqualTo("v0");
 
-        assertThatThrownBy(() -> store.cloneOut(OperationId.random(), source, VM, targets))
+        assertThatThrownBy(() -> store.cloneOut(OperationId.random(), source, VM, targets, Optional.empty()))
                 .isInstanceOf(Problem.class);
         assertThat(Bench.read(target)).isEqualTo("v0");
         storage.assertNothingStaged();
@@ -354,7 +354,8 @@ abstract class StoreContract {
     void aCloneIsWrittenWithoutHarmAndOutlivesItsSnapshot() throws IOException {
         Snapshot source = take("s0");
         Path clone = store.cloneTarget(source.disks().get(0), new VmName("web02"));
-        try (CloneOut made = store.cloneOut(OperationId.random(), source, VM, List.of(new Store.Target(VDA, clone)))) {
+        try (CloneOut made = store.cloneOut(
+                OperationId.random(), source, VM, List.of(new Store.Target(VDA, clone)), Optional.empty())) {
             made.keep();
         }
         Bench.write(clone, "w1");
