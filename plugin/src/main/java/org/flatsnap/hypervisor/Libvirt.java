@@ -2,11 +2,15 @@ package org.flatsnap.hypervisor;
 
 import com.google.gson.JsonParser;
 import com.sun.jna.Pointer;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.ToIntFunction;
+import org.flatsnap.linux.Durability;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.Problem.Code;
 import org.flatsnap.model.VmId;
@@ -26,6 +30,9 @@ import org.slf4j.LoggerFactory;
  */
 public final class Libvirt implements Guests {
     private static final Logger LOG = LoggerFactory.getLogger(Libvirt.class);
+
+    /** Where libvirt's QEMU driver keeps the definitions of the system's domains. */
+    private static final Path DEFINITIONS = Path.of("/etc/libvirt/qemu");
 
     private static final Duration STOP_POLL = Duration.ofMillis(200);
 
@@ -216,10 +223,18 @@ public final class Libvirt implements Guests {
         }
     }
 
-    /** Defines a domain, or replaces the definition of the one with the same UUID. */
+    /** Defines a domain, or replaces the definition of the one with the same UUID, durably. */
     public void define(String xml) {
         call("cannot define the VM", limits.change, connect -> connect.domainDefineXML(xml)
                 .free());
+        if (Files.isDirectory(DEFINITIONS)) {
+            try {
+                // libvirt flushes the file that it writes, but not its entry in the directory.
+                Durability.sync(DEFINITIONS);
+            } catch (IOException e) {
+                LOG.warn("a definition of libvirt may not survive a loss of power: {}", e.getMessage());
+            }
+        }
     }
 
     @Override
