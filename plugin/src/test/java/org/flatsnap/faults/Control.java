@@ -26,7 +26,7 @@ final class Control implements AutoCloseable {
         KILL,
         /** The call fails, with the errno that was given. */
         FAIL,
-        /** The process waits at every step until {@link #goOn()}. */
+        /** The process waits at every step that changes something until {@link #goOn()}. */
         WAIT
     }
 

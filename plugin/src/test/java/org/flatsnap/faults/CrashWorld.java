@@ -49,6 +49,7 @@ final class CrashWorld implements AutoCloseable {
     private final LoopFileSystem first;
     private final LoopFileSystem second;
     private final boolean copyOnWrite;
+    private final Path agent = Files.createTempDirectory("flatsnap-steps-");
     private final DaemonProcess daemon;
     private final Control control;
     private final Machine off;
@@ -87,18 +88,19 @@ final class CrashWorld implements AutoCloseable {
         }
     }
 
-    private CrashWorld(LoopFileSystem first, LoopFileSystem second, boolean copyOnWrite, boolean withGuest)
+    private CrashWorld(
+            LoopFileSystem first, LoopFileSystem second, Path directory, boolean copyOnWrite, boolean withGuest)
             throws IOException {
         this.first = first;
         this.second = second;
         this.copyOnWrite = copyOnWrite;
         Files.createDirectory(extra());
-        daemon = DaemonProcess.on(first.root(), second.root(), extra());
+        daemon = DaemonProcess.in(directory, first.root(), second.root(), extra());
         daemon.configure("stop-timeout = \"1s\"");
-        Path controlFile = daemon.directory().resolve("control");
+        Path controlFile = agent.resolve("control");
         control = Control.at(controlFile);
         control.disarm();
-        daemon.javaOption(StepsAgent.option(daemon.directory(), controlFile));
+        daemon.javaOption(StepsAgent.option(agent, controlFile));
         off = machine("off", true);
         running = machine("running", false);
         virsh("start", running.uuid());
@@ -110,12 +112,21 @@ final class CrashWorld implements AutoCloseable {
 
     /** On XFS. */
     static CrashWorld onXfs() throws IOException {
-        return new CrashWorld(LoopFileSystem.smallXfs(), LoopFileSystem.smallXfs(), true, false);
+        return new CrashWorld(LoopFileSystem.smallXfs(), LoopFileSystem.smallXfs(), temporary(), true, false);
+    }
+
+    private static Path temporary() throws IOException {
+        return Files.createTempDirectory("flatsnapd-");
+    }
+
+    /** With stores on these, which belong to it from now on, and what else the daemon and firmware have in a directory. */
+    static CrashWorld on(LoopFileSystem first, LoopFileSystem second, Path directory) throws IOException {
+        return new CrashWorld(first, second, directory, true, false);
     }
 
     /** On btrfs with disks that it does not copy on write, as libvirt's storage pools make them. */
     static CrashWorld onBtrfsNocow() throws IOException {
-        return new CrashWorld(LoopFileSystem.btrfs(), LoopFileSystem.btrfs(), false, true);
+        return new CrashWorld(LoopFileSystem.btrfs(), LoopFileSystem.btrfs(), temporary(), false, true);
     }
 
     /** A third store, without disks. */
@@ -333,8 +344,11 @@ final class CrashWorld implements AutoCloseable {
         }
     }
 
+    /** Those that stand; what is left of one that was never written to the end says nothing. */
     private List<Path> intents() throws IOException {
-        return own("intents");
+        return own("intents").stream()
+                .filter(file -> !file.toString().endsWith(".new"))
+                .toList();
     }
 
     private List<Path> own(String directory) throws IOException {
@@ -343,7 +357,7 @@ final class CrashWorld implements AutoCloseable {
             Path place = fileSystem.root().resolve(".flatsnap").resolve(directory);
             if (Files.isDirectory(place)) {
                 try (Stream<Path> files = Files.list(place)) {
-                    files.filter(file -> !file.toString().endsWith(".new")).forEach(found::add);
+                    files.forEach(found::add);
                 }
             }
         }
@@ -352,6 +366,14 @@ final class CrashWorld implements AutoCloseable {
 
     /** After whatever happened: nothing is left over, and API, view and stores tell the same. */
     void assertInOrder() throws IOException {
+        assertTidy();
+        RunningGuest.await(Duration.ofSeconds(30), "the VM to run", () -> virsh("domstate", running.uuid())
+                .strip()
+                .equals("running"));
+    }
+
+    /** The same, whether VMs run or not. */
+    void assertTidy() throws IOException {
         // What waits for a lock or for libvirt is done by the housekeeping that comes every ten seconds.
         RunningGuest.await(Duration.ofSeconds(30), "nothing to be left: " + tail(), () -> {
             try {
@@ -367,9 +389,6 @@ final class CrashWorld implements AutoCloseable {
                 throw new AssertionError(e);
             }
         });
-        RunningGuest.await(Duration.ofSeconds(30), "the VM to run", () -> virsh("domstate", running.uuid())
-                .strip()
-                .equals("running"));
         for (Machine vm : machines()) {
             Map<String, JsonObject> listed = listed(vm);
             assertThat(inView(vm)).as("view of " + vm.name() + tail()).isEqualTo(new TreeSet<>(listed.keySet()));
@@ -425,6 +444,7 @@ final class CrashWorld implements AutoCloseable {
             Commands.exitCode("virsh", "-c", Bench.URI, "undefine", vm.uuid(), "--managed-save", "--nvram");
         }
         daemon.close();
+        Commands.run("rm", "-r", agent.toString());
         first.close();
         second.close();
     }

@@ -73,6 +73,22 @@ abstract class Deed {
     /** The daemon is dead, or said no: it is done or not, and nothing in between. */
     void assertBeforeOrAfter() throws IOException {}
 
+    /** Whatever happened is over, and nobody has asked again: it is done as a whole or not at all. */
+    void assertSettled() throws IOException {}
+
+    /** The snapshot that exists and may be another one or none afterwards. */
+    Optional<String> changes() {
+        return Optional.empty();
+    }
+
+    /** The name of the VM that it makes. */
+    Optional<String> makes() {
+        return Optional.empty();
+    }
+
+    /** It was answered, and the VM that it made was undefined since: its files are not flatsnap's to take away. */
+    void assertHandedOver() throws IOException {}
+
     /** Whether it is the start of the daemon. */
     boolean starts() {
         return false;
@@ -129,6 +145,12 @@ abstract class Deed {
         }
 
         @Override
+        void assertSettled() throws IOException {
+            assertThat(world().shown(vm(), name))
+                    .isEqualTo(world().listed(vm()).containsKey(name) ? Optional.of(content) : Optional.empty());
+        }
+
+        @Override
         void assertDone(JsonObject answer) throws IOException {
             assertThat(answer.get("name").getAsString()).isEqualTo(name);
             assertThat(world().shown(vm(), name)).as(world().tail()).hasValue(content);
@@ -175,6 +197,14 @@ abstract class Deed {
         }
 
         @Override
+        void assertSettled() throws IOException {
+            assertThat(vm().read()).isIn(before, after);
+            if (vm().read().equals(after)) {
+                assertThat(world().shown(vm(), world().newestGuard(vm()))).hasValue(before);
+            }
+        }
+
+        @Override
         void assertDone(JsonObject answer) throws IOException {
             assertThat(vm().read()).isEqualTo(after);
             assertThat(world().shown(vm(), world().newestGuard(vm()))).hasValue(before);
@@ -217,6 +247,14 @@ abstract class Deed {
         @Override
         void assertBeforeOrAfter() throws IOException {
             world().assertNeverBetween(vm(), before, after);
+        }
+
+        @Override
+        void assertSettled() throws IOException {
+            assertThat(vm().read()).isIn(before, after);
+            if (vm().read().equals(after)) {
+                assertThat(world().shown(vm(), world().newestGuard(vm()))).hasValue(before);
+            }
         }
 
         @Override
@@ -267,12 +305,31 @@ abstract class Deed {
         }
 
         @Override
-        void assertDone(JsonObject answer) throws IOException {
-            virsh("domstate", name);
+        Optional<String> makes() {
+            return Optional.of(name);
+        }
+
+        @Override
+        void assertSettled() throws IOException {
+            if (Commands.exitCode("virsh", "-c", Bench.URI, "domstate", name) == 0) {
+                assertHandedOver();
+            } else {
+                assertThat(files()).as("files of a VM that does not exist").isEmpty();
+            }
+        }
+
+        @Override
+        void assertHandedOver() throws IOException {
             assertThat(files()).hasSize(3);
             for (Path file : files()) {
                 assertThat(Bench.read(file)).isEqualTo(target);
             }
+        }
+
+        @Override
+        void assertDone(JsonObject answer) throws IOException {
+            virsh("domstate", name);
+            assertHandedOver();
         }
 
         @Override
@@ -310,6 +367,17 @@ abstract class Deed {
         }
 
         @Override
+        Optional<String> changes() {
+            return Optional.of(name);
+        }
+
+        @Override
+        void assertSettled() throws IOException {
+            assertThat(world().shown(vm(), name))
+                    .isEqualTo(world().listed(vm()).containsKey(name) ? Optional.of(content) : Optional.empty());
+        }
+
+        @Override
         void assertDone(JsonObject answer) throws IOException {
             assertThat(answer.get("name").getAsString()).isEqualTo(name);
             assertThat(world().shown(vm(), name)).isEmpty();
@@ -338,6 +406,16 @@ abstract class Deed {
         @Override
         String[] command() {
             return new String[] {"tag", vm().name(), name, "--add", tag.orElseThrow()};
+        }
+
+        @Override
+        Optional<String> changes() {
+            return Optional.of(name);
+        }
+
+        @Override
+        void assertSettled() throws IOException {
+            assertThat(world().shown(vm(), name)).hasValue(vm().holding(name));
         }
 
         @Override
@@ -370,6 +448,11 @@ abstract class Deed {
         @Override
         String[] command() {
             return new String[] {"catalog", "rebuild"};
+        }
+
+        @Override
+        void assertSettled() throws IOException {
+            assertThat(world().shown(vm(), name)).hasValue(vm().holding(name));
         }
 
         @Override

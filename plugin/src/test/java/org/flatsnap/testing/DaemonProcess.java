@@ -29,7 +29,11 @@ public final class DaemonProcess implements AutoCloseable {
 
     /** Prepares one with these stores; {@link #start} starts it. */
     public static DaemonProcess on(Path... stores) throws IOException {
-        Path directory = Files.createTempDirectory("flatsnapd-");
+        return in(Files.createTempDirectory("flatsnapd-"), stores);
+    }
+
+    /** The same with a directory that is given and becomes its own. */
+    public static DaemonProcess in(Path directory, Path... stores) throws IOException {
         StringBuilder text = new StringBuilder("""
                 state-directory = "%1$s/state"
                 socket = "%1$s/flatsnapd.sock"
@@ -46,6 +50,11 @@ public final class DaemonProcess implements AutoCloseable {
     /** Gives its JVM an option from the next start on. */
     public void javaOption(String option) {
         javaOptions.add(option);
+    }
+
+    /** Its configuration. */
+    public Path config() {
+        return config;
     }
 
     /** The directory of everything it has but its stores. */

@@ -51,6 +51,11 @@ public final class LoopFileSystem implements AutoCloseable {
         return make(256L << 20, "mkfs.ext4", "-q");
     }
 
+    /** On what lies at {@code image} in a directory that also has {@code mnt}; not mounted yet. Both go with it. */
+    public static LoopFileSystem in(Path directory) {
+        return new LoopFileSystem(directory);
+    }
+
     private static LoopFileSystem make(long size, String... mkfs) {
         try {
             Path directory = Files.createTempDirectory(Path.of("/var/tmp"), "flatsnap-test-");
