@@ -249,7 +249,7 @@ public final class Engine implements AutoCloseable {
                 Optional.of(vm),
                 "adopt snapshot " + snapshot + " of " + vm,
                 Snapshot.class,
-                progress -> foreign.adopt(vm, snapshot));
+                progress -> foreign.adopt(operation, vm, snapshot));
     }
 
     /**

@@ -105,8 +105,12 @@ final class ForeignSnapshots {
     }
 
     /** Takes one over; not while the stores are being looked at, or it would be shown as foreign again. */
-    synchronized Snapshot adopt(String vm, String snapshot) {
+    synchronized Snapshot adopt(OperationId operation, String vm, String snapshot) {
         Snapshot named = references.snapshot(references.vmId(vm), snapshot);
+        if (named.foreign().isPresent() && named.operation().equals(operation)) {
+            // By a first try that did not come to tell of it.
+            return named;
+        }
         if (!named.untouchable()) {
             throw new Problem(
                     Code.EXISTS,
@@ -115,7 +119,7 @@ final class ForeignSnapshots {
                     "There is no need to");
         }
         try (VmLock lock = stores.lock(named.vm(), named.stores())) {
-            Snapshot adopted = named.adopted();
+            Snapshot adopted = named.adopted(operation);
             stores.require(adopted.home()).adopt(adopted);
             catalog.put(adopted);
             return adopted;

@@ -118,10 +118,10 @@ public record Snapshot(
         return foreign.filter(maker -> !maker.adopted()).isPresent();
     }
 
-    /** The same, taken over. */
-    public Snapshot adopted() {
+    /** The same, taken over by this request. */
+    public Snapshot adopted(OperationId request) {
         Optional<Foreign> maker = foreign.map(other -> new Foreign(other.name(), true));
         return new Snapshot(
-                id, vm, vmName, name, takenAt, labels, guard, maker, quiescence, home, disks, firmware, operation);
+                id, vm, vmName, name, takenAt, labels, guard, maker, quiescence, home, disks, firmware, request);
     }
 }

@@ -4,9 +4,9 @@ import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -83,22 +83,59 @@ final class ZfsForeign {
         return files.size() == 1 && Files.isRegularFile(files.get(0)) ? Optional.of(files.get(0)) : Optional.empty();
     }
 
+    /** Takes a snapshot over as a whole: once the record stands on its first image, recovery goes on where this ends. */
     void adopt(Snapshot snapshot) throws IOException {
-        SnapshotName home = null;
+        List<SnapshotName> images = images(snapshot);
+        store.programs().setProperties(images.get(0), ZfsRecord.of(snapshot));
+        take(snapshot, images);
+    }
+
+    private List<SnapshotName> images(Snapshot snapshot) throws IOException {
+        List<SnapshotName> images = new ArrayList<>();
         for (DiskImage image : snapshot.disks()) {
             if (image.store().equals(store.id())) {
-                SnapshotName present = store.locate(image);
-                SnapshotName own = ZfsNames.snapshot(present.dataset(), snapshot.id());
-                if (!present.equals(own)) {
-                    // What prunes snapshots by name must not find it any more.
-                    store.core().rename(present, own.name());
-                }
-                home = home == null ? own : home;
+                images.add(store.locate(image));
             }
         }
-        Map<String, String> properties = new HashMap<>(ZfsRecord.of(snapshot));
-        properties.put(ZfsNames.STATE, ZfsNames.PUBLISHED);
-        properties.put(ZfsNames.VM, snapshot.vm().value());
-        store.programs().setProperties(home, properties);
+        return images;
+    }
+
+    private void take(Snapshot snapshot, List<SnapshotName> images) throws IOException {
+        for (SnapshotName present : images) {
+            SnapshotName own = ZfsNames.snapshot(present.dataset(), snapshot.id());
+            if (!present.equals(own)) {
+                // What prunes snapshots by name must not find it any more.
+                store.core().rename(present, own.name());
+            }
+        }
+        SnapshotName home = ZfsNames.snapshot(images.get(0).dataset(), snapshot.id());
+        store.programs()
+                .setProperties(
+                        home,
+                        Map.of(
+                                ZfsNames.STATE,
+                                ZfsNames.PUBLISHED,
+                                ZfsNames.VM,
+                                snapshot.vm().value()));
+    }
+
+    /** An image that is to be adopted, and bears the record that tells with which others. */
+    static boolean beingAdopted(ZfsInventory.Image image) {
+        return image.state().isEmpty()
+                && image.recordValue(ZfsRecord.properties().get(0)) != null;
+    }
+
+    /** Goes on with an adoption whose owner died. */
+    void adoptRest(ZfsInventory.Image begun) throws IOException {
+        Snapshot snapshot = ZfsRecord.read(begun.name(), begun::recordValue);
+        try (VmLock lock = store.lock(snapshot.vm(), Duration.ZERO)) {
+            // Its owner may have come to the end while this was looked for.
+            if (store.inventory()
+                    .image(begun.guid())
+                    .filter(ZfsForeign::beingAdopted)
+                    .isPresent()) {
+                take(snapshot, images(snapshot));
+            }
+        }
     }
 }

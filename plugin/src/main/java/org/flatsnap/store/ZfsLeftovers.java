@@ -48,6 +48,11 @@ final class ZfsLeftovers {
             }
         }
         each("what is left of unwritten intents", store::clearUnwrittenIntents);
+        for (ZfsInventory.Image image : inventory.images()) {
+            if (ZfsForeign.beingAdopted(image)) {
+                each(image.name().toString(), () -> new ZfsForeign(store).adoptRest(image));
+            }
+        }
         each("what was read", () -> clearReaders(inventory));
         each("files of freed snapshots", this::clearFiles);
         each("what stands aside", () -> new ZfsAsides(store).settle(store.inventory()));

@@ -339,10 +339,11 @@ class ZfsEngineTest {
                 .relabel(OperationId.random(), VM.value(), name, labels -> labels));
         assertThat(ZfsStorage.list("snapshot", storage.root())).contains(disk("web01-vdb") + "@" + name);
 
-        host.engine().adopt(OperationId.random(), VM.value(), name);
+        OperationId adoption = OperationId.random();
+        host.engine().adopt(adoption, VM.value(), name);
         assertRefused(Code.EXISTS, "no need", () -> host.engine().adopt(OperationId.random(), VM.value(), name));
         host.engine().rebuildCatalog(OperationId.random());
-        assertThat(host.engine().show(VM.value(), name)).isEqualTo(foreign.adopted());
+        assertThat(host.engine().show(VM.value(), name)).isEqualTo(foreign.adopted(adoption));
         assertThat(ZfsStorage.list("snapshot", storage.root())).noneMatch(other -> other.endsWith(name));
         host.rollBack(VM, name);
         assertLive("0");
