@@ -220,7 +220,7 @@ final class Recovery {
             }
             vm.ifPresent(Recovery::refuseRunning);
             FinishRollback.refuseInUse(name(intent, vm), intent);
-            decided = vm.isPresent() ? guardedAgain(vm.get(), standing.get()) : standing.get();
+            decided = restaged(primary, vm.isPresent() ? guardedAgain(vm.get(), standing.get()) : standing.get());
             if (elsewhere) {
                 finishing.refuseChanged(decided);
                 finishing.swapDisks(decided);
@@ -280,6 +280,29 @@ final class Recovery {
                 .orElse(intent);
         finishing.write(guarded);
         return guarded;
+    }
+
+    /** What was staged and then lost, by somebody's hand, would let the intent stand for ever. */
+    private Intent restaged(Store primary, Intent intent) {
+        List<Intent.Swap> swaps = new ArrayList<>();
+        for (Intent.Swap swap : intent.swaps()) {
+            swaps.add(stores.require(swap.store()).restage(intent, swap, () -> target(primary, intent)));
+        }
+        if (swaps.equals(intent.swaps())) {
+            return intent;
+        }
+        Intent again = intent.with(swaps);
+        finishing.write(again);
+        return again;
+    }
+
+    private static Snapshot target(Store primary, Intent intent) {
+        return primary.read(intent.vm(), intent.target())
+                .orElseThrow(() -> new Problem(
+                        Code.NOT_FOUND,
+                        "cannot finish the rollback of VM " + intent.vm(),
+                        "a staged disk is gone, and so is snapshot " + intent.target() + ", which it was made of",
+                        "Bring back " + intent.target() + " on the store " + primary.place()));
     }
 
     /**

@@ -91,6 +91,11 @@ public record Intent(
                     "Find out who writes to it while the VM is off, and try again");
         }
 
+        /** The same, staged anew. */
+        Swap stagedAs(String otherStaged, long otherIdentity) {
+            return new Swap(disk, store, otherStaged, otherIdentity, live, dataset, guarded, guard);
+        }
+
         /** The same, held by another guard. */
         Swap guardedAs(Optional<DiskStamp> stamp, SnapshotId otherGuard) {
             return new Swap(disk, store, staged, identity, live, dataset, stamp, Optional.of(otherGuard));
@@ -126,6 +131,11 @@ public record Intent(
                                 swap.guard().or(() -> guard)))
                 .toList();
         return new Intent(operation, node, vm, target, Optional.of(otherGuard), others, firmware, definition, start);
+    }
+
+    /** The same with disks that were staged anew. */
+    public Intent with(List<Swap> others) {
+        return new Intent(operation, node, vm, target, guard, others, firmware, definition, start);
     }
 
     /** The snapshot that holds a disk as it was. */

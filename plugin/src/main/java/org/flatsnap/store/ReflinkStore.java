@@ -19,6 +19,7 @@ import java.util.Spliterator;
 import java.util.Spliterators;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import org.flatsnap.linux.Durability;
@@ -331,11 +332,7 @@ public final class ReflinkStore extends FiledStore {
                 for (DiskImage image : images) {
                     Path staged = staging.directory().resolve(Layout.fileName(image.disk()));
                     Path live = Path.of(image.source());
-                    Reflink.cloneFile(layout.image(snapshot.vm(), snapshot.id(), image.disk()), staged);
-                    if (Files.exists(live)) {
-                        FileIdentity.copy(live, staged);
-                    }
-                    Durability.sync(staged);
+                    stage(snapshot, image.disk(), staged, live);
                     swaps.add(new Intent.Swap(
                             image.disk(),
                             id(),
@@ -352,6 +349,32 @@ public final class ReflinkStore extends FiledStore {
                 staging.close();
                 throw e;
             }
+        });
+    }
+
+    private void stage(Snapshot snapshot, DiskName disk, Path staged, Path live) throws IOException {
+        Reflink.cloneFile(layout.image(snapshot.vm(), snapshot.id(), disk), staged);
+        if (Files.exists(live)) {
+            FileIdentity.copy(live, staged);
+        }
+        Durability.sync(staged);
+    }
+
+    @Override
+    public Intent.Swap restage(Intent intent, Intent.Swap swap, Supplier<Snapshot> target) {
+        return produce("cannot stage disk " + swap.disk() + " again", () -> {
+            Path live = Path.of(swap.live());
+            Path staged = root.resolve(swap.staged());
+            if (swapped(swap, DiskStamp.of(live)) || swapped(swap, DiskStamp.of(staged))) {
+                return swap;
+            }
+            LOG.warn("{} is gone, which is to become {}: staging it again", staged, live);
+            Files.deleteIfExists(staged);
+            Files.createDirectories(staged.getParent());
+            stage(target.get(), swap.disk(), staged, live);
+            Durability.sync(staged.getParent());
+            Durability.sync(layout.staging());
+            return swap.stagedAs(swap.staged(), FileStatus.of(staged).inode());
         });
     }
 

@@ -8,6 +8,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.flatsnap.model.DiskImage;
 import org.flatsnap.model.DiskName;
@@ -170,6 +171,14 @@ public interface Store extends AutoCloseable {
 
     /** Whether the live disk is neither what the intent's guard holds nor swapped yet: somebody has written to it since. */
     boolean changed(Intent intent, Intent.Swap swap);
+
+    /**
+     * Stages a disk of the intent anew if what was staged is lost, by somebody's hand.
+     *
+     * @param target gives the snapshot rolled back to; asked only then
+     * @return what is to stand in the intent from now on; the same swap if nothing is lost, or the disk is in place
+     */
+    Intent.Swap restage(Intent intent, Intent.Swap swap, Supplier<Snapshot> target);
 
     /** Puts a staged disk of the intent in the live one's place, durably. Done before is fine; a {@link #changed} one is refused. */
     void swap(Intent intent, Intent.Swap swap);

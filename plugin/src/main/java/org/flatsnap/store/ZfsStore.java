@@ -20,6 +20,7 @@ import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.flatsnap.linux.Host;
 import org.flatsnap.linux.zfs.DatasetName;
@@ -612,6 +613,11 @@ public final class ZfsStore extends FiledStore {
                 throw e;
             }
         });
+    }
+
+    @Override
+    public Intent.Swap restage(Intent intent, Intent.Swap swap, Supplier<Snapshot> target) {
+        return produce("cannot stage disk " + swap.disk() + " again", () -> swaps.restage(intent, swap, target));
     }
 
     @Override

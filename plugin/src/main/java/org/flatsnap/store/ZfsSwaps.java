@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Supplier;
 import org.flatsnap.linux.Durability;
 import org.flatsnap.linux.FileIdentity;
 import org.flatsnap.linux.FileStatus;
@@ -25,6 +26,7 @@ import org.flatsnap.linux.zfs.ZvolDevices;
 import org.flatsnap.model.DiskImage;
 import org.flatsnap.model.OperationId;
 import org.flatsnap.model.Problem;
+import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.SnapshotId;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -114,6 +116,27 @@ final class ZfsSwaps {
         FileIdentity.copy(disk.live(), file);
         Durability.sync(file);
         store.programs().unmount(staged);
+    }
+
+    Intent.Swap restage(Intent intent, Intent.Swap swap, Supplier<Snapshot> target) throws IOException {
+        ZfsDisk disk = disk(swap);
+        DatasetName staged = new DatasetName(swap.staged());
+        if (isOne(disk.dataset(), swap.identity()) || isOne(staged, swap.identity()) || isGoingAside(disk, swap)) {
+            return swap;
+        }
+        LOG.warn("{} is gone, which is to become {}: staging it again", staged, disk.dataset());
+        store.destroy(staged);
+        DiskImage image = target.get().disk(swap.disk()).orElseThrow();
+        String owner = store.layout().staging(intent.operation()).getFileName().toString();
+        Intent.Swap again = stage(intent.operation(), owner, image, swap.guarded());
+        return swap.stagedAs(again.staged(), again.identity());
+    }
+
+    /** What has the properties of a dataset aside cannot tell any more which ones the live one shall have. */
+    private boolean isGoingAside(ZfsDisk disk, Intent.Swap swap) throws IOException {
+        Optional<Map<String, Property>> live = store.find(disk.dataset(), ZfsNames.LIVE);
+        return live.map(found -> isLocal(found.get(ZfsNames.LIVE)))
+                .orElse(swap.guarded().isPresent());
     }
 
     boolean changed(Intent intent, Intent.Swap swap) throws IOException {

@@ -29,6 +29,7 @@ import org.flatsnap.store.Staged;
 import org.flatsnap.store.Store;
 import org.flatsnap.testing.Bench;
 import org.flatsnap.testing.Bench.Domain;
+import org.flatsnap.testing.Commands;
 import org.flatsnap.testing.LoopFileSystem;
 import org.flatsnap.testing.RunningGuest;
 import org.junit.jupiter.api.AfterEach;
@@ -117,6 +118,26 @@ class RecoveryTest {
             RollbackRequest retry = new RollbackRequest(intent.operation(), vm.name(), "s0", java.util.Set.of(), false);
             assertThat(bench.engine().rollBack(retry).snapshot()).isEqualTo(target.id());
             assertThat(bench.names(vm)).containsExactly("s0");
+        }
+    }
+
+    @Test
+    void whatWasStagedAndLostIsStagedAnew() throws IOException {
+        Snapshot target = bench.take(vm, "s0");
+        for (int swapped = 0; swapped <= 1; swapped++) {
+            write(vda, "a1");
+            write(vdb, "b1");
+            Intent intent = decide(target);
+            if (swapped > 0) {
+                stores().get(0).swap(intent, intent.swaps().get(0));
+            }
+            Path staging = bench.store(1).resolve(".flatsnap/staging");
+            Commands.run("find", staging.toString(), "-mindepth", "1", "-delete");
+
+            bench.restart();
+
+            assertBoth("a0", "b0");
+            bench.assertNothingStaged();
         }
     }
 
