@@ -5,10 +5,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Predicate;
@@ -54,8 +52,9 @@ final class ZfsLeftovers {
             }
         }
         each("what was read", () -> clearReaders(inventory));
-        each("files of freed snapshots", this::clearFiles);
-        each("what stands aside", () -> new ZfsAsides(store).settle(store.inventory()));
+        each("files of freed snapshots", () -> clearFiles(inventory));
+        // What was wanted by then and is not any more was settled by whoever freed it.
+        each("what stands aside", () -> new ZfsAsides(store).settle(inventory));
         return clear[0];
     }
 
@@ -85,21 +84,14 @@ final class ZfsLeftovers {
     }
 
     /** Saved files whose snapshot was freed. */
-    private void clearFiles() throws IOException {
-        Map<SnapshotId, Path> saved = new HashMap<>();
+    private void clearFiles(ZfsInventory inventory) throws IOException {
         for (Path vm : Layout.entries(store.layout().vms())) {
             for (Path directory : Layout.entries(vm)) {
                 String name = directory.getFileName().toString();
-                if (SnapshotId.looksLikeOne(name)) {
-                    saved.put(new SnapshotId(name), directory);
+                if (SnapshotId.looksLikeOne(name)
+                        && inventory.images(new SnapshotId(name)).isEmpty()) {
+                    clearFiles(new SnapshotId(name), directory);
                 }
-            }
-        }
-        // Looked at only now: images are there before files are saved for them.
-        ZfsInventory inventory = store.inventory();
-        for (Map.Entry<SnapshotId, Path> files : saved.entrySet()) {
-            if (inventory.images(files.getKey()).isEmpty()) {
-                clearFiles(files.getKey(), files.getValue());
             }
         }
     }
@@ -107,7 +99,7 @@ final class ZfsLeftovers {
     private void clearFiles(SnapshotId snapshot, Path files) throws IOException {
         VmId vm = new VmId(files.getParent().getFileName().toString());
         try (VmLock lock = store.lock(vm, Duration.ZERO)) {
-            // Somebody else may have renamed a dataset while the others were listed.
+            // Looked at only now: images are there before files are saved for them, and a snapshot may be new.
             if (store.inventory().images(snapshot).isEmpty()) {
                 Staging.deleteTree(files);
             }
