@@ -133,7 +133,7 @@ public final class Engine implements AutoCloseable {
         });
         every(HOUSEKEEPING, housekeeper, this::keepHouse);
         every(FOREIGN, housekeeper, foreign::refresh);
-        every(EXPIRY, housekeeper, expiring::run);
+        every(EXPIRY, housekeeper, this::expire);
         every(DOUBT, housekeeper, recovery::doubtAll);
         // By a thread of its own, because housekeeping waits for managers and frees large files.
         every(OTHERS, follower, following::run);
@@ -142,6 +142,11 @@ public final class Engine implements AutoCloseable {
     /** What is done every few seconds; any thread may do it. */
     void keepHouse() {
         recovery.again();
+    }
+
+    /** What is done every few minutes; any thread may do it. */
+    void expire() {
+        expiring.run();
     }
 
     private void doubt(Store store) {

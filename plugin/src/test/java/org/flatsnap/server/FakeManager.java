@@ -28,7 +28,12 @@ public final class FakeManager implements Manager, Guests {
 
     /** Adds or replaces a VM. */
     public void put(VmId id, String name, VmState state, List<Disk> disks) {
-        Vm bare = new Vm(id, new VmName(name), state, true, false, Vm.Agent.NONE, disks, Optional.empty(), "");
+        put(id, name, state, disks, Optional.empty());
+    }
+
+    /** The same with NVRAM in a file. */
+    public void put(VmId id, String name, VmState state, List<Disk> disks, Optional<String> firmware) {
+        Vm bare = new Vm(id, new VmName(name), state, true, false, Vm.Agent.NONE, disks, firmware, "");
         vms.put(id, withDefinition(bare));
     }
 
@@ -119,7 +124,7 @@ public final class FakeManager implements Manager, Guests {
     @Override
     public void restoreDefinition(Vm vm, String definition) {
         Vm earlier = Json.COMPACT.fromJson(definition, Vm.class);
-        put(vm.id(), vm.name().value(), vm.state(), earlier.disks());
+        put(vm.id(), vm.name().value(), vm.state(), earlier.disks(), earlier.firmware());
     }
 
     @Override
@@ -130,7 +135,8 @@ public final class FakeManager implements Manager, Guests {
                 .filter(disk -> disks.containsKey(disk.name()))
                 .map(disk -> at(disk, disks.get(disk.name())))
                 .toList();
-        Vm clone = new Vm(id, name, VmState.OFF, true, false, Vm.Agent.NONE, replaced, Optional.empty(), "");
+        Optional<String> file = firmware.map(Path::toString);
+        Vm clone = new Vm(id, name, VmState.OFF, true, false, Vm.Agent.NONE, replaced, file, "");
         return new CloneDefinition(Json.COMPACT.toJson(clone), List.of("it has no network"));
     }
 

@@ -1,0 +1,18 @@
+package org.flatsnap.faults;
+
+import org.flatsnap.store.ZfsStorage;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
+import org.junit.jupiter.api.parallel.ResourceLock;
+
+/** {@link EveryStepTest}'s counterpart for the steps that only OpenZFS and OCFS2 have. Run by packaging/engines/junit. */
+@Execution(ExecutionMode.CONCURRENT)
+@ResourceLock(ZfsStorage.VAULT)
+@ResourceLock(ZfsStorage.ATTIC)
+class EveryStepEngineTest {
+    @Test
+    void everyStepOfOpenZfsAndOcfs2IsSurvived() {
+        InstrumentedClasses.run(EngineSteps.InTheGuest.class);
+    }
+}
