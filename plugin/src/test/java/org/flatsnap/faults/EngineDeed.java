@@ -328,6 +328,14 @@ abstract class EngineDeed {
         }
 
         @Override
+        Optional<Failure> failure() {
+            // Of a text that is read.
+            return full
+                    ? Optional.empty()
+                    : Optional.of(new Failure("store/ZfsContent$Text.open > Files.writeString #1", 5, false));
+        }
+
+        @Override
         void prepare() throws Exception {
             if (full) {
                 filler = Optional.of(world().storage().fill());
@@ -440,6 +448,8 @@ abstract class EngineDeed {
         @Override
         void prepare() throws Exception {
             live = world().live();
+            // As a recursive snapshot of another tool does.
+            aside().forEach(dataset -> Commands.run("zfs", "snapshot", dataset + "@late"));
         }
 
         private List<String> aside() {

@@ -2,7 +2,9 @@ package org.flatsnap.faults;
 
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
@@ -40,7 +42,7 @@ final class Incarnation extends ThreadGroup {
     }
 
     private final Fate fate;
-    private final java.util.Map<Site, Integer> passed = new java.util.HashMap<>();
+    private final Map<Site, Integer> passed = new HashMap<>();
     private Optional<Site> death = Optional.empty();
 
     Incarnation(String name, Fate fate) {
