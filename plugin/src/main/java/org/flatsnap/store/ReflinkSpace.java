@@ -61,7 +61,12 @@ final class ReflinkSpace {
                 if (directories.contains(directory)) {
                     user = directory;
                 }
-                return device(directory).equals(device) ? FileVisitResult.CONTINUE : FileVisitResult.SKIP_SUBTREE;
+                try {
+                    return device(directory).equals(device) ? FileVisitResult.CONTINUE : FileVisitResult.SKIP_SUBTREE;
+                } catch (NoSuchFileException e) {
+                    // Deleted meanwhile, and what is left of it under another name is met there.
+                    return FileVisitResult.SKIP_SUBTREE;
+                }
             }
 
             @Override
