@@ -120,10 +120,6 @@ final class RollBack {
         List<StoreId> stores() {
             return images.stream().map(DiskImage::store).distinct().toList();
         }
-
-        StoreId primary() {
-            return stores().get(0);
-        }
     }
 
     private static List<DiskImage> choose(Vm vm, Snapshot target, Set<DiskName> chosen) {
@@ -148,15 +144,15 @@ final class RollBack {
     private RollbackResult to(Supplier<Plan> wish, Vm named, Progress progress) {
         Plan first = wish.get();
         progress.step("waiting for other rollbacks of VM " + named);
-        try (VmLock right = stores.lockRollback(named.id(), first.primary())) {
+        try (VmLock right = stores.lockRollback(named, first.stores())) {
             // A first try of it may have failed half way, and recovery has finished that while this one waited.
             Optional<RollbackResult> meanwhile = operations.result(first.operation(), RollbackResult.class);
             if (meanwhile.isPresent()) {
                 return meanwhile.get();
             }
             Plan plan = wish.get();
-            if (!plan.primary().equals(first.primary())) {
-                // The right that was waited for is another one's.
+            if (!first.stores().containsAll(plan.stores())) {
+                // The right that was waited for is another one.
                 References.refuseOther(first.target(), plan.target());
             }
             return withRight(wish, plan, references.again(named), progress);

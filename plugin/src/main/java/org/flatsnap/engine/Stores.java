@@ -11,6 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.flatsnap.model.Disk;
 import org.flatsnap.model.OperationId;
@@ -172,31 +173,38 @@ public final class Stores implements AutoCloseable {
 
     /** Excludes all others from changing anything about a VM: on every store that has a disk of it, and on these. */
     VmLock lock(Vm vm, Collection<StoreId> ids) {
+        return lock(vm.id(), withDisks(vm, ids));
+    }
+
+    private List<StoreId> withDisks(Vm vm, Collection<StoreId> ids) {
         List<StoreId> all = new ArrayList<>(ids);
         for (Disk disk : vm.disks()) {
             if (disk.kind() != Disk.Kind.OTHER && disk.source().startsWith("/")) {
                 covering(LivePath.of(disk.source())).map(Store::id).ifPresent(all::add);
             }
         }
-        return lock(vm.id(), all);
+        return all;
     }
 
     /** Excludes all others from changing anything about a VM on these stores. */
     VmLock lock(VmId vm, Collection<StoreId> ids) {
-        return lock(vm, ids, patience);
+        return all(ids, store -> store.lock(vm, patience));
     }
 
     /** The same without waiting; nothing if somebody is at work on it. */
     Optional<VmLock> lockIfFree(VmId vm, Collection<StoreId> ids) {
-        return ifFree(() -> lock(vm, ids, Duration.ZERO));
+        return ifFree(() -> all(ids, store -> store.lock(vm, Duration.ZERO)));
     }
 
-    /** Excludes all others from working on a rollback of the VM. */
-    VmLock lockRollback(VmId vm, StoreId primary) {
-        return require(primary).lockRollback(vm, patience);
+    /**
+     * Excludes all others from working on a rollback of the VM: on every store that has a disk of it, and on these, because
+     * rollbacks of different disks stop and start the same VM.
+     */
+    VmLock lockRollback(Vm vm, Collection<StoreId> ids) {
+        return all(withDisks(vm, ids), store -> store.lockRollback(vm.id(), patience));
     }
 
-    /** The same without waiting; nothing if somebody is at work on it. */
+    /** The right to finish one that somebody else decided, without waiting; nothing if somebody is at work on it. */
     Optional<VmLock> lockRollbackIfFree(VmId vm, StoreId primary) {
         return ifFree(() -> require(primary).lockRollback(vm, Duration.ZERO));
     }
@@ -212,12 +220,12 @@ public final class Stores implements AutoCloseable {
         }
     }
 
-    private VmLock lock(VmId vm, Collection<StoreId> ids, Duration patience) {
+    private VmLock all(Collection<StoreId> ids, Function<Store, VmLock> lock) {
         Deque<VmLock> held = new ArrayDeque<>();
         try {
             // Always in the same order, so that two operations never wait for each other.
             for (StoreId id : ids.stream().distinct().sorted().toList()) {
-                held.push(require(id).lock(vm, patience));
+                held.push(lock.apply(require(id)));
             }
         } catch (Problem e) {
             held.forEach(VmLock::close);
