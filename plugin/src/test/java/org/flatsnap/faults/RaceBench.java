@@ -48,6 +48,9 @@ import org.flatsnap.view.SnapshotTree;
  */
 final class RaceBench implements AutoCloseable {
     private static final Duration FREEZE = Duration.ofSeconds(5);
+    /** What the disks of a new VM hold. */
+    static final String FIRST_WORD = "w0";
+
     private static final int NOON = 12;
     private static final int LONGEST_WORD = 64;
 
@@ -163,7 +166,7 @@ final class RaceBench implements AutoCloseable {
             disks.add(FakeManager.rawDisk(disk, file));
         }
         Machine machine = new Machine(id, name, power == VmState.RUNNING, diskBytes, files);
-        machine.write("w0");
+        machine.write(FIRST_WORD);
         machines.put(id, name, power, disks);
         return machine;
     }

@@ -27,8 +27,7 @@ import java.util.TreeSet;
  */
 final class RaceChecker<S> {
     private static final int SHOWN = 25;
-    private static final List<Effort> EFFORTS =
-            List.of(new Effort(1, 2_000), new Effort(3, 20_000), new Effort(Integer.MAX_VALUE, 500_000));
+    private static final List<Effort> EFFORTS = List.of(new Effort(1, 2_000), new Effort(Integer.MAX_VALUE, 100_000));
 
     private final List<RaceEvent<S>> events;
     private final Effort effort;

@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.IntStream;
 import org.flatsnap.faults.RaceModel.Change;
 import org.flatsnap.faults.RaceModel.Filter;
 import org.flatsnap.faults.RaceModel.Seen;
@@ -22,7 +23,9 @@ import org.junit.jupiter.api.Test;
  * </pre>
  */
 class RaceCheckerTest {
-    private static final RaceModel START = RaceModel.with(Map.of("vda", "w0"));
+    private static final RaceModel START = RaceModel.with(
+            Map.of("vda", "w0"),
+            IntStream.range(1, 30).mapToObj(RaceCheckerTest::id).toList());
 
     private final List<RaceEvent<RaceModel>> history = new ArrayList<>();
 
@@ -44,12 +47,16 @@ class RaceCheckerTest {
                         why -> assertThat(why).startsWith("no order explains").contains(because));
     }
 
+    private static String id(int number) {
+        return "id%02d".formatted(number);
+    }
+
     private static Seen seen(int number, String... tags) {
-        return new Seen("id" + number, "s" + number, "", new TreeSet<>(List.of(tags)), false, false);
+        return new Seen(id(number), "s" + number, "", new TreeSet<>(List.of(tags)), false, false);
     }
 
     private static Seen guard(int number) {
-        return new Seen("id" + number, "guard-" + number, "", new TreeSet<>(), false, true);
+        return new Seen(id(number), "guard-" + number, "", new TreeSet<>(), false, true);
     }
 
     private static List<RaceCall<RaceModel>> take(int number) {
@@ -128,7 +135,7 @@ class RaceCheckerTest {
     // |--take s1 as id2--|
     @Test
     void twoSnapshotsOfOneNameAreImpossible() {
-        Seen other = new Seen("id2", "s1", "", new TreeSet<>(), false, false);
+        Seen other = new Seen(id(2), "s1", "", new TreeSet<>(), false, false);
         during(0, 10, take(1));
         during(0, 10, RaceModel.took(other, Set.of(), false));
         assertImpossible("take");
@@ -195,11 +202,11 @@ class RaceCheckerTest {
     void twoUndosOfOneGuardAreImpossible() {
         during(0, 10, take(1));
         during(11, 20, RaceModel.wrote("w1"));
-        during(21, 30, RaceModel.rolledBack("s1", Set.of(), "id1", () -> guard(2)));
-        during(31, 40, RaceModel.undone("id2", () -> guard(3)));
+        during(21, 30, RaceModel.rolledBack("s1", Set.of(), id(1), () -> guard(2)));
+        during(31, 40, RaceModel.undone(id(2), () -> guard(3)));
         during(41, 42, RaceModel.live(Map.of("vda", "w1")));
         assertExplained();
-        during(31, 40, RaceModel.undone("id2", () -> guard(4)));
+        during(31, 40, RaceModel.undone(id(2), () -> guard(4)));
         assertImpossible("undo");
     }
 
@@ -208,7 +215,7 @@ class RaceCheckerTest {
     void aRollbackThatWasForgottenIsImpossible() {
         during(0, 10, take(1));
         during(11, 20, RaceModel.wrote("w1"));
-        during(21, 30, RaceModel.rolledBack("latest", Set.of(), "id1", () -> guard(2)));
+        during(21, 30, RaceModel.rolledBack("latest", Set.of(), id(1), () -> guard(2)));
         during(25, 35, RaceModel.live(Map.of("vda", "w1")));
         assertExplained();
         during(36, 40, RaceModel.live(Map.of("vda", "w1")));
@@ -222,7 +229,7 @@ class RaceCheckerTest {
         during(0, 10, take(1));
         during(11, 20, take(2));
         during(21, 30, RaceModel.listed(one, List.of(seen(2)), true));
-        Filter behind = new Filter(Optional.empty(), Optional.empty(), false, Optional.of("id2"), 1);
+        Filter behind = new Filter(Optional.empty(), Optional.empty(), false, Optional.of(id(2)), 1);
         during(31, 40, RaceModel.listed(behind, List.of(seen(1)), false));
         assertExplained();
         during(31, 40, RaceModel.listed(behind, List.of(), false));
@@ -231,7 +238,7 @@ class RaceCheckerTest {
 
     @Test
     void manyAtOnceAreStillDecided() {
-        for (int i = 10; i < 18; i++) {
+        for (int i = 1; i < 25; i++) {
             during(0, 100 + i, take(i));
         }
         during(200, 210, list());

@@ -2,15 +2,18 @@ package org.flatsnap.faults;
 
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
 
 /** What was asked of one VM and answered, by all clients. Safe for use by several threads. */
 final class RaceHistory {
     private final List<Entry> entries = new ArrayList<>();
+    private final Set<String> made = new HashSet<>();
 
     /**
      * One answer.
@@ -44,6 +47,16 @@ final class RaceHistory {
             long to,
             List<RaceCall<RaceModel>> calls) {
         entries.add(new Entry(operation, ok, answer, from, to, calls));
+    }
+
+    /** A snapshot was made, maybe told of before. */
+    synchronized void made(String id) {
+        made.add(id);
+    }
+
+    /** The ids of all snapshots that were made. */
+    synchronized Set<String> made() {
+        return Set.copyOf(made);
     }
 
     /** Something that was seen, or done, without the API. */

@@ -1,6 +1,7 @@
 package org.flatsnap.faults;
 
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
@@ -11,6 +12,7 @@ import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
@@ -21,11 +23,17 @@ import org.flatsnap.model.Tag;
  * What one VM is to its users, one thing after another: its snapshots with labels and content, and what its disks hold.
  *
  * @param snapshots by id, so in order of time
- * @param captured by id, what snapshots hold that are being taken and cannot be seen yet
+ * @param captured what the snapshot holds that is being taken and cannot be seen yet; only guests do anything meanwhile
  * @param live by disk, the word that was written on it last
+ * @param last the id of the last snapshot that was made, whether it still is there or not
+ * @param order in which snapshots are made
  */
 record RaceModel(
-        SortedMap<String, Kept> snapshots, Map<String, Map<String, String>> captured, Map<String, String> live) {
+        SortedMap<String, Kept> snapshots,
+        Optional<Captured> captured,
+        Map<String, String> live,
+        String last,
+        Order order) {
     /** What a torn snapshot, which says so, holds. */
     static final String ANY = "*";
 
@@ -51,9 +59,32 @@ record RaceModel(
     /** A snapshot and the word on each of its disks. */
     record Kept(Seen seen, Map<String, String> disks) {}
 
-    /** A VM without snapshots. */
-    static RaceModel with(Map<String, String> live) {
-        return new RaceModel(new TreeMap<>(), Map.of(), Map.copyOf(live));
+    /** The disks of a snapshot before it is there. */
+    record Captured(String id, Map<String, String> disks) {}
+
+    /**
+     * The order of the snapshots of a history, which their ids tell: a new one is the newest. Known beforehand, it saves the
+     * search for it.
+     */
+    static final class Order {
+        private final Map<String, String> before = new HashMap<>();
+
+        Order(Collection<String> ids) {
+            String last = "";
+            for (String id : new TreeSet<>(ids)) {
+                before.put(id, last);
+                last = id;
+            }
+        }
+
+        private boolean allows(String last, String id) {
+            return last.equals(before.get(id));
+        }
+    }
+
+    /** A VM without snapshots, which is going to have those of these ids. */
+    static RaceModel with(Map<String, String> live, Collection<String> ids) {
+        return new RaceModel(new TreeMap<>(), Optional.empty(), Map.copyOf(live), "", new Order(ids));
     }
 
     private Optional<Kept> find(String reference) {
@@ -65,20 +96,33 @@ record RaceModel(
                 .findFirst());
     }
 
-    private boolean newest(Seen seen) {
-        return snapshots.isEmpty() || snapshots.lastKey().compareTo(seen.id()) < 0;
+    /** With one more, which has to be the next. */
+    private Optional<RaceModel> add(Kept kept) {
+        String id = kept.seen().id();
+        return order.allows(last, id)
+                ? Optional.of(new RaceModel(put(kept).snapshots, Optional.empty(), live, id, order))
+                : Optional.empty();
     }
 
     private RaceModel put(Kept kept) {
         SortedMap<String, Kept> more = new TreeMap<>(snapshots);
         more.put(kept.seen().id(), kept);
-        return new RaceModel(more, captured, live);
+        return new RaceModel(more, captured, live, last, order);
     }
 
     private RaceModel remove(String id) {
         SortedMap<String, Kept> fewer = new TreeMap<>(snapshots);
         fewer.remove(id);
-        return new RaceModel(fewer, captured, live);
+        return new RaceModel(fewer, captured, live, last, order);
+    }
+
+    private RaceModel writing(Map<String, String> words) {
+        return new RaceModel(snapshots, captured, Map.copyOf(words), last, order);
+    }
+
+    /** A change that is made with the VM's lock in hand, and so not while a snapshot is being taken. */
+    private static RaceCall<RaceModel> locked(String text, Function<RaceModel, Optional<RaceModel>> step) {
+        return RaceCall.changing(text, state -> state.captured.isPresent() ? Optional.empty() : step.apply(state));
     }
 
     private static boolean same(Map<String, String> one, Map<String, String> other) {
@@ -103,7 +147,7 @@ record RaceModel(
         return RaceCall.changing("write " + word, state -> {
             Map<String, String> live = new HashMap<>(state.live);
             live.replaceAll((disk, before) -> word);
-            return Optional.of(new RaceModel(state.snapshots, state.captured, Map.copyOf(live)));
+            return Optional.of(state.writing(live));
         });
     }
 
@@ -118,25 +162,21 @@ record RaceModel(
      */
     static List<RaceCall<RaceModel>> took(Seen seen, Set<String> disks, boolean torn) {
         return List.of(
-                RaceCall.changing("capture " + disks + " as " + seen.name(), state -> {
+                locked("capture " + disks + " as " + seen.name(), state -> {
+                    if (!state.order.allows(state.last, seen.id())) {
+                        return Optional.empty();
+                    }
                     Map<String, String> kept = new HashMap<>(part(state.live, disks));
                     if (torn) {
                         kept.replaceAll((disk, word) -> ANY);
                     }
-                    Map<String, Map<String, String>> more = new HashMap<>(state.captured);
-                    more.put(seen.id(), Map.copyOf(kept));
-                    return Optional.of(new RaceModel(state.snapshots, Map.copyOf(more), state.live));
+                    Optional<Captured> captured = Optional.of(new Captured(seen.id(), Map.copyOf(kept)));
+                    return Optional.of(new RaceModel(state.snapshots, captured, state.live, state.last, state.order));
                 }),
-                RaceCall.changing("take " + disks + ": " + seen + (torn ? " torn" : ""), state -> {
-                    Map<String, String> kept = state.captured.get(seen.id());
-                    if (kept == null || state.find(seen.name()).isPresent() || !state.newest(seen)) {
-                        return Optional.empty();
-                    }
-                    Map<String, Map<String, String>> fewer = new HashMap<>(state.captured);
-                    fewer.remove(seen.id());
-                    return Optional.of(
-                            new RaceModel(state.snapshots, Map.copyOf(fewer), state.live).put(new Kept(seen, kept)));
-                }));
+                RaceCall.changing("take " + disks + ": " + seen + (torn ? " torn" : ""), state -> state.captured
+                        .filter(captured -> captured.id().equals(seen.id())
+                                && state.find(seen.name()).isEmpty())
+                        .flatMap(captured -> state.add(new Kept(seen, captured.disks())))));
     }
 
     /** A snapshot of that name was there. */
@@ -166,7 +206,7 @@ record RaceModel(
 
     /** It was deleted, and was this. */
     static RaceCall<RaceModel> deleted(String reference, Seen seen) {
-        return RaceCall.changing("delete " + reference + ": was " + seen, state -> state.find(reference)
+        return locked("delete " + reference + ": was " + seen, state -> state.find(reference)
                 .filter(kept -> kept.seen().equals(seen) && !seen.held())
                 .map(kept -> state.remove(seen.id())));
     }
@@ -284,10 +324,9 @@ record RaceModel(
      * @param guard what is known of the guard
      */
     static RaceCall<RaceModel> rolledBack(String reference, Set<String> disks, String target, Supplier<Seen> guard) {
-        return RaceCall.changing(
-                "roll back " + disks + " to " + reference + ": " + target, state -> state.find(reference)
-                        .filter(kept -> kept.seen().id().equals(target))
-                        .flatMap(kept -> state.rollBack(kept, disks, guard.get())));
+        return locked("roll back " + disks + " to " + reference + ": " + target, state -> state.find(reference)
+                .filter(kept -> kept.seen().id().equals(target))
+                .flatMap(kept -> state.rollBack(kept, disks, guard.get())));
     }
 
     /** There was no such snapshot, or it had not all of these disks. */
@@ -299,13 +338,12 @@ record RaceModel(
 
     private Optional<RaceModel> rollBack(Kept target, Set<String> disks, Seen guard) {
         Map<String, String> back = part(target.disks(), disks);
-        if (!back.keySet().containsAll(disks) || !newest(guard)) {
+        if (!back.keySet().containsAll(disks)) {
             return Optional.empty();
         }
         Map<String, String> after = new HashMap<>(live);
         after.putAll(back);
-        RaceModel guarded = put(new Kept(guard, part(live, back.keySet())));
-        return Optional.of(new RaceModel(guarded.snapshots, captured, Map.copyOf(after)));
+        return add(new Kept(guard, part(live, back.keySet()))).map(guarded -> guarded.writing(after));
     }
 
     private Optional<Kept> newestGuard() {

@@ -33,7 +33,6 @@ public final class RaceRun {
     private final Settings settings;
     private final RaceFigures figures = new RaceFigures();
     private final RaceMachines power = new RaceMachines();
-    private final Map<Machine, RaceHistory> histories = new HashMap<>();
 
     private RaceRun(Settings settings) {
         this.settings = settings;
@@ -53,19 +52,36 @@ public final class RaceRun {
         public static Settings of(long seed, Duration duration) {
             return new Settings(seed, duration, 64, 20, Duration.ofSeconds(5));
         }
+
+        /**
+         * The same for {@code FLATSNAP_RACE_SECONDS} seconds with {@code FLATSNAP_RACE_SEED}, which is taken from the clock if
+         * it is not given.
+         *
+         * @param seconds how long if that is not given
+         */
+        public static Settings fromEnvironment(long seconds) {
+            Map<String, String> environment = System.getenv();
+            long wanted = Long.parseLong(environment.getOrDefault("FLATSNAP_RACE_SECONDS", Long.toString(seconds)));
+            long seed = Optional.ofNullable(environment.get("FLATSNAP_RACE_SEED"))
+                    .map(Long::valueOf)
+                    .orElseGet(System::currentTimeMillis);
+            return of(seed, Duration.ofSeconds(wanted));
+        }
     }
 
     /**
      * What came of it.
      *
-     * @param operations how many answers there were, by kind
+     * @param seconds from the first request to the last answer
+     * @param requests how many answers there were, of the API and of programs in the view
+     * @param operations the same by kind
      * @param refusals how many of them were refusals, by code and kind; also what programs did not find in the view, and how
      *     many snapshots are torn
      * @param slowestMillis the slowest answer, by kind, in milliseconds
      * @param boundMillis in which every answer had to come, in milliseconds
      * @param explained how many answers and sights were put in an order that explains them
      * @param overlaps how often two VMs were held by their locks at once, as seen by the pauses of their guests
-     * @param violations what must not be; empty if all is well
+     * @param violations what must not be, the first twenty; empty if all is well
      */
     public record Report(
             long seed,
@@ -87,16 +103,9 @@ public final class RaceRun {
         return new RaceRun(settings).run();
     }
 
-    /**
-     * Runs for {@code FLATSNAP_RACE_SECONDS} seconds (default 60) with {@code FLATSNAP_RACE_SEED} (default: from the clock) and
-     * prints the report as JSON. Ends with 1 if there were violations.
-     */
+    /** Runs for a minute, or as the environment says, and prints the report as JSON. Ends with 1 if there were violations. */
     public static void main(String[] arguments) throws IOException {
-        long seconds = Long.parseLong(System.getenv().getOrDefault("FLATSNAP_RACE_SECONDS", "60"));
-        long seed = Optional.ofNullable(System.getenv("FLATSNAP_RACE_SEED"))
-                .map(Long::valueOf)
-                .orElseGet(System::currentTimeMillis);
-        Report report = run(Settings.of(seed, Duration.ofSeconds(seconds)));
+        Report report = run(Settings.fromEnvironment(60));
         System.out.println(Json.PRETTY.toJson(report));
         System.exit(report.violationsInAll() == 0 ? 0 : 1);
     }
@@ -107,29 +116,23 @@ public final class RaceRun {
 
     private Report run() throws IOException {
         say(settings.toString());
-        long begun = System.nanoTime();
-        double seconds;
         try (RaceBench bench = new RaceBench(settings.patience(), power);
                 RaceWatch watch = new RaceWatch(bound(), figures)) {
-            List<Machine> machines = machines(bench);
-            machines.forEach(machine -> histories.put(machine, new RaceHistory()));
-            seconds = drive(bench, machines, watch);
-            say("checking "
-                    + figures.operations().values().stream()
-                            .mapToLong(Long::longValue)
-                            .sum() + " answers");
-            long explained = check(machines);
+            RaceScene scene = RaceScene.of(bench, power, machines(bench), figures, watch);
+            double seconds = race(scene);
+            say("%d requests answered in %.1f s; looking for an order".formatted(requests(), seconds));
+            // What stands on storage has to be what all had been told.
+            bench.restartWithoutCatalog();
+            lookAtAll(scene);
+            long explained = explain(scene);
             long overlaps = overlaps();
-            say("done in %.1f s, %d violations"
-                    .formatted((System.nanoTime() - begun) / 1e9, figures.violationsInAll()));
+            say("%d violations".formatted(figures.violationsInAll()));
             return new Report(
                     settings.seed(),
                     seconds,
                     settings.clients(),
                     settings.vms(),
-                    figures.operations().values().stream()
-                            .mapToLong(Long::longValue)
-                            .sum(),
+                    requests(),
                     figures.operations(),
                     figures.refusals(),
                     figures.slowestMillis(),
@@ -139,6 +142,10 @@ public final class RaceRun {
                     figures.violationsInAll(),
                     figures.violations());
         }
+    }
+
+    private long requests() {
+        return figures.operations().values().stream().mapToLong(Long::longValue).sum();
     }
 
     private Duration bound() {
@@ -157,17 +164,16 @@ public final class RaceRun {
         return machines;
     }
 
-    private double drive(RaceBench bench, List<Machine> machines, RaceWatch watch) throws IOException {
-        Map<Machine, Map<String, String>> known = RaceTraffic.nothingKnown(machines);
+    /** @return the seconds it took */
+    private double race(RaceScene scene) throws IOException {
         long begun = System.nanoTime();
         long end = begun + settings.duration().toNanos();
         BooleanSupplier going = () -> System.nanoTime() < end;
-        RaceViewers viewers = new RaceViewers(bench, machines, histories, known, figures, watch, going);
+        RaceViewers viewers = new RaceViewers(scene, going);
         ExecutorService threads = Executors.newCachedThreadPool();
         ExecutorService twins = Executors.newCachedThreadPool();
-        try (RaceClient api = new RaceClient(bench.socket(), 2 * settings.clients())) {
-            RaceTraffic traffic =
-                    new RaceTraffic(bench, power, api, machines, histories, known, figures, watch, viewers, twins);
+        try (RaceClient api = new RaceClient(scene.bench().socket(), 2 * settings.clients())) {
+            RaceTraffic traffic = new RaceTraffic(scene, api, viewers, twins);
             List<Future<?>> running = new ArrayList<>();
             for (int i = 0; i < settings.clients(); i++) {
                 RaceTraffic.Client client = traffic.new Client(settings.seed() * 1000 + i);
@@ -178,44 +184,27 @@ public final class RaceRun {
                     return null;
                 }));
             }
-            String view = bench.view().toString();
+            String view = scene.bench().view().toString();
             running.add(threads.submit(() -> viewers.walk("find", view)));
             running.add(threads.submit(() -> viewers.walk("ls", "-lR", view)));
             for (int i = 0; i < COPIERS; i++) {
                 Random random = new Random(settings.seed() * 1000 - 1 - i);
-                Path target = bench.scratch().resolve("copy" + i);
+                Path target = scene.bench().scratch().resolve("copy" + i);
                 running.add(threads.submit(() -> viewers.copy(random, target)));
             }
             running.forEach(this::join);
             double seconds = (System.nanoTime() - begun) / 1e9;
-            say("%.1f s: all have been answered".formatted(seconds));
-            look(traffic, machines);
+            lookAtAll(scene);
             viewers.readAll();
             viewers.explainMissed();
-            bench.leftovers().ifPresent(figures::violation);
+            scene.bench().leftovers().ifPresent(figures::violation);
             for (RaceHistory name : traffic.names()) {
-                explain("a new VM's name", RaceModel.with(Map.of()), name);
+                explain("a new VM's name", Map.of(), name);
             }
+            return seconds;
         } finally {
             threads.shutdownNow();
             twins.shutdownNow();
-        }
-        // What stands on storage has to be what all had been told.
-        bench.restartWithoutCatalog();
-        try (RaceClient api = new RaceClient(bench.socket(), 1)) {
-            look(
-                    new RaceTraffic(bench, power, api, machines, histories, known, figures, watch, viewers, twins),
-                    machines);
-        }
-        return (System.nanoTime() - begun) / 1e9;
-    }
-
-    private void look(RaceTraffic traffic, List<Machine> machines) throws IOException {
-        traffic.new Client(settings.seed()).listAll(Optional.empty());
-        for (Machine machine : machines) {
-            long from = System.nanoTime();
-            Map<String, String> words = machine.read();
-            histories.get(machine).add(from, System.nanoTime(), RaceModel.live(words));
         }
     }
 
@@ -231,18 +220,35 @@ public final class RaceRun {
         }
     }
 
-    private long check(List<Machine> machines) {
+    /** When nobody does anything any more: what is listed, and what the live disks hold. */
+    private void lookAtAll(RaceScene scene) throws IOException {
+        ExecutorService twins = Executors.newCachedThreadPool();
+        try (RaceClient api = new RaceClient(scene.bench().socket(), 1)) {
+            RaceTraffic traffic = new RaceTraffic(scene, api, new RaceViewers(scene, () -> false), twins);
+            traffic.new Client(settings.seed()).listAll(Optional.empty());
+        } finally {
+            twins.shutdownNow();
+        }
+        for (Machine machine : scene.machines()) {
+            long from = System.nanoTime();
+            Map<String, String> words = machine.read();
+            scene.histories().get(machine).add(from, System.nanoTime(), RaceModel.live(words));
+        }
+    }
+
+    private long explain(RaceScene scene) {
         long explained = 0;
-        for (Machine machine : machines) {
+        for (Machine machine : scene.machines()) {
             Map<String, String> first = new HashMap<>();
-            machine.disks().keySet().forEach(disk -> first.put(disk, "w0"));
-            explained += explain(machine.name(), RaceModel.with(first), histories.get(machine));
+            machine.disks().keySet().forEach(disk -> first.put(disk, RaceBench.FIRST_WORD));
+            explained += explain(machine.name(), first, scene.histories().get(machine));
         }
         return explained;
     }
 
-    private int explain(String what, RaceModel start, RaceHistory history) {
+    private int explain(String what, Map<String, String> first, RaceHistory history) {
         List<RaceEvent<RaceModel>> events = history.events(figures::violation);
+        RaceModel start = RaceModel.with(first, history.made());
         RaceChecker.check(start, events).ifPresent(why -> figures.violation(what + ": " + why));
         return events.size();
     }

@@ -18,6 +18,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.flatsnap.faults.RaceBench.Machine;
 import org.flatsnap.faults.RaceMachines.Request;
 import org.flatsnap.model.VmState;
@@ -98,7 +99,7 @@ class RaceTest {
 
     /** Waits until so many requests about a VM are where the word says. */
     private static void awaitStep(Machine vm, int requests, String step) {
-        RunningGuest.await(PATIENCE, step, () -> {
+        RunningGuest.await(Duration.ofSeconds(30), step, () -> {
             int found = 0;
             for (JsonElement status : succeed("GET", "health", "").getAsJsonArray("underWay")) {
                 String text = status.toString();
@@ -225,6 +226,31 @@ class RaceTest {
         assertThat(vm.read()).containsEntry("vda", "w0");
     }
 
+    /** Or one would start the VM while the other replaces its disks. */
+    @Test
+    void rollbacksOfDisksOnDifferentStoresWaitForEachOther() {
+        Machine vm = running("two-rollbacks", 0, 1);
+        take(vm, "s1");
+        vm.write("w1");
+        CountDownLatch gate = hold(vm, Request.STOP);
+        String path = snapshot(vm, "s1") + "/rollback";
+        CompletableFuture<RaceClient.Answer> first = begin("POST", path, "{\"stop\":true,\"disks\":[\"vda\"]}");
+        awaitStep(vm, 1, "stopping VM");
+        CompletableFuture<RaceClient.Answer> second = begin("POST", path, "{\"stop\":true,\"disks\":[\"vdb\"]}");
+        awaitStep(vm, 1, "waiting for other rollbacks");
+        // That it goes on waiting can be seen by looking again alone.
+        for (int i = 0; i < 20; i++) {
+            awaitStep(vm, 1, "stopping VM");
+            awaitStep(vm, 1, "waiting for other rollbacks");
+        }
+        gate.countDown();
+
+        assertThat(first.join().status()).isEqualTo(200);
+        assertThat(second.join().status()).isEqualTo(200);
+        assertThat(vm.read()).isEqualTo(Map.of("vda", "w0", "vdb", "w0"));
+        assertThat(power.state(vm.id())).isEqualTo(VmState.RUNNING);
+    }
+
     @Test
     void whatLatestMeantWhenItWasAskedForIsNotDeletedWhenItMeansAnother() {
         Machine vm = running("latest", 0, 0);
@@ -298,6 +324,38 @@ class RaceTest {
                     .extracting(
                             clone -> clone.join().ok() ? "made" : clone.join().code())
                     .containsExactlyInAnyOrder("made", "EXISTS");
+        }
+    }
+
+    @Test
+    void aMeasurementIsNotUpsetByDirectoriesThatGoWhileItWalks() throws IOException {
+        Machine vm = running("measured", 0);
+        take(vm, "s1");
+        Path coming = Files.createDirectory(vm.disks().get("vda").resolveSibling("coming-and-going"));
+        for (int i = 0; i < 200; i++) {
+            Files.createDirectory(coming.resolve("a" + i));
+        }
+        AtomicBoolean measured = new AtomicBoolean();
+        CompletableFuture<Void> mover = CompletableFuture.runAsync(
+                () -> {
+                    try {
+                        for (int i = 0; !measured.get(); i = (i + 1) % 200) {
+                            Files.move(coming.resolve("a" + i), coming.resolve("b" + i));
+                            Files.move(coming.resolve("b" + i), coming.resolve("a" + i));
+                        }
+                    } catch (IOException e) {
+                        throw new UncheckedIOException(e);
+                    }
+                },
+                others);
+        try {
+            for (int i = 0; i < 100; i++) {
+                assertThat(succeed("GET", "vms/" + vm.name() + "/space", "").getAsJsonArray("snapshots"))
+                        .hasSize(1);
+            }
+        } finally {
+            measured.set(true);
+            mover.join();
         }
     }
 }

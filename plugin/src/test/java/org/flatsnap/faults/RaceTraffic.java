@@ -8,7 +8,6 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -21,13 +20,13 @@ import java.util.TreeSet;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.BiFunction;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.flatsnap.catalog.Page;
 import org.flatsnap.engine.CloneResult;
@@ -65,34 +64,19 @@ final class RaceTraffic {
     private final AtomicInteger clones = new AtomicInteger();
     private final Map<String, NewVm> made = new ConcurrentHashMap<>();
 
-    RaceTraffic(
-            RaceBench bench,
-            RaceMachines power,
-            RaceClient api,
-            List<Machine> machines,
-            Map<Machine, RaceHistory> histories,
-            Map<Machine, Map<String, String>> known,
-            RaceFigures figures,
-            RaceWatch watch,
-            RaceViewers viewers,
-            ExecutorService twins) {
-        this.bench = bench;
-        this.power = power;
+    /** @param twins runs what is sent twice at once */
+    RaceTraffic(RaceScene scene, RaceClient api, RaceViewers viewers, ExecutorService twins) {
+        this.bench = scene.bench();
+        this.power = scene.power();
+        this.machines = scene.machines();
+        this.histories = scene.histories();
+        this.known = scene.known();
+        this.figures = scene.figures();
+        this.watch = scene.watch();
         this.api = api;
-        this.machines = machines;
-        this.histories = histories;
-        this.known = known;
-        this.figures = figures;
-        this.watch = watch;
         this.viewers = viewers;
         this.twins = twins;
         machines.forEach(machine -> offline.put(machine, new ReentrantReadWriteLock(true)));
-    }
-
-    static Map<Machine, Map<String, String>> nothingKnown(List<Machine> machines) {
-        Map<Machine, Map<String, String>> known = new HashMap<>();
-        machines.forEach(machine -> known.put(machine, new ConcurrentSkipListMap<>()));
-        return known;
     }
 
     /** A name that two clients want for a new VM: made or not, and removed when both have been answered. */
@@ -282,6 +266,7 @@ final class RaceTraffic {
                         Snapshot snapshot = snapshot(machine, answer.json());
                         known.get(machine)
                                 .put(snapshot.id().value(), snapshot.name().value());
+                        histories.get(machine).made(snapshot.id().value());
                         boolean torn = snapshot.quiescence().torn();
                         if (torn) {
                             figures.note("take", "torn");
@@ -345,7 +330,12 @@ final class RaceTraffic {
                         return List.of(RaceModel.deleted(reference, seen));
                     },
                     (code, operation) -> switch (code) {
-                        case "NOT_FOUND" -> Optional.of(List.of(RaceModel.unknown("delete", reference)));
+                        case "NOT_FOUND" -> {
+                            // A take that was repeated after its snapshot was deleted had told of it again.
+                            known.get(machine).remove(reference);
+                            known.get(machine).values().remove(reference);
+                            yield Optional.of(List.of(RaceModel.unknown("delete", reference)));
+                        }
                         case "REFUSED" -> Optional.of(List.of(RaceModel.held(reference)));
                         default -> Optional.empty();
                     });
@@ -535,6 +525,7 @@ final class RaceTraffic {
                     (answer, id) -> {
                         CloneResult result = Json.COMPACT.fromJson(answer.json(), CloneResult.class);
                         twin.vm = Optional.of(result);
+                        twin.history.made(MADE.id());
                         twin.history.add(
                                 Optional.of(id), true, result.vm().value(), answer.from(), answer.to(), making());
                         return List.of(RaceModel.cloned(reference, held(machine, name, result)));
@@ -555,45 +546,33 @@ final class RaceTraffic {
 
         private void write(Machine machine) {
             String word = "w" + words.incrementAndGet();
-            RaceHistory history = histories.get(machine);
-            if (machine.runs()) {
-                long from = System.nanoTime();
-                if (power.whileRunning(machine.id(), () -> machine.write(word))) {
-                    history.add(from, System.nanoTime(), RaceModel.wrote(word));
-                    figures.done("write", System.nanoTime() - from);
-                }
-                return;
-            }
-            Lock alone = offline.get(machine).writeLock();
-            alone.lock();
-            try {
-                long from = System.nanoTime();
+            inGuest(machine, "write", () -> {
                 machine.write(word);
-                history.add(from, System.nanoTime(), RaceModel.wrote(word));
-                figures.done("write", System.nanoTime() - from);
-            } finally {
-                alone.unlock();
-            }
+                return RaceModel.wrote(word);
+            });
         }
 
         private void readLive(Machine machine) {
-            RaceHistory history = histories.get(machine);
-            if (machine.runs()) {
-                List<Map<String, String>> read = new ArrayList<>();
+            inGuest(machine, "read", () -> RaceModel.live(machine.read()));
+        }
+
+        /** Does what a guest does; where none runs, somebody who sees to it that no other work on the disks is under way. */
+        private void inGuest(Machine machine, String kind, Supplier<RaceCall<RaceModel>> work) {
+            Runnable noted = () -> {
                 long from = System.nanoTime();
-                if (power.whileRunning(machine.id(), () -> read.add(machine.read()))) {
-                    history.add(from, System.nanoTime(), RaceModel.live(read.get(0)));
-                    figures.done("read", System.nanoTime() - from);
-                }
+                RaceCall<RaceModel> call = work.get();
+                long to = System.nanoTime();
+                histories.get(machine).add(from, to, call);
+                figures.done(kind, to - from);
+            };
+            if (machine.runs()) {
+                power.whileRunning(machine.id(), noted);
                 return;
             }
             Lock alone = offline.get(machine).writeLock();
             alone.lock();
             try {
-                long from = System.nanoTime();
-                Map<String, String> words = machine.read();
-                history.add(from, System.nanoTime(), RaceModel.live(words));
-                figures.done("read", System.nanoTime() - from);
+                noted.run();
             } finally {
                 alone.unlock();
             }
@@ -741,6 +720,7 @@ final class RaceTraffic {
             figures.violation("a rollback was done with warnings: " + result);
         }
         String guard = result.guard().orElseThrow().value();
+        histories.get(machine).made(guard);
         try {
             ask(show(machine, guard), Optional.empty());
         } catch (IOException e) {

@@ -19,7 +19,7 @@ import org.flatsnap.faults.RaceBench.Machine;
 /** People who look around in the view with find, ls and cp while snapshots come and go. */
 final class RaceViewers {
     private static final Pattern MISSING = Pattern.compile(
-            "(?:find|ls|cp): (?:cannot [a-z ]+ )?'(?<path>[^']+)'(?: for reading)?: No such file or directory");
+            "(?:find|ls|cp): (?:(?:cannot [a-z ]+|reading directory) )?'?(?<path>[^']+?)'?(?: for reading)?: No such file or directory");
     /** What cp says when a name was given to another snapshot between its look and its opening. */
     private static final Pattern REPLACED =
             Pattern.compile("cp: skipping file '(?<path>[^']+)', as it was replaced while being copied");
@@ -40,20 +40,14 @@ final class RaceViewers {
     /** A path that a program did not find. */
     private record Missed(String program, Path path, long from, long to, Optional<Runnable> otherwise) {}
 
-    RaceViewers(
-            RaceBench bench,
-            List<Machine> machines,
-            Map<Machine, RaceHistory> histories,
-            Map<Machine, Map<String, String>> known,
-            RaceFigures figures,
-            RaceWatch watch,
-            BooleanSupplier going) {
-        this.bench = bench;
-        this.machines = machines;
-        this.histories = histories;
-        this.known = known;
-        this.figures = figures;
-        this.watch = watch;
+    /** @param going whether to begin anything else */
+    RaceViewers(RaceScene scene, BooleanSupplier going) {
+        this.bench = scene.bench();
+        this.machines = scene.machines();
+        this.histories = scene.histories();
+        this.known = scene.known();
+        this.figures = scene.figures();
+        this.watch = scene.watch();
         this.going = going;
     }
 
