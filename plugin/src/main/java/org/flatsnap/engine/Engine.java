@@ -159,9 +159,14 @@ public final class Engine implements AutoCloseable {
         if (healing.compareAndSet(false, true)) {
             try {
                 housekeeper.execute(guarded(() -> {
-                    healing.set(false);
-                    recovery.heal();
-                    foreign.refresh();
+                    try {
+                        recovery.heal();
+                        foreign.refresh();
+                    } finally {
+                        // What is met meanwhile waits for the next look, or a file that cannot be made would keep this
+                        // busy.
+                        healing.set(false);
+                    }
                 }));
             } catch (RejectedExecutionException e) {
                 LOG.debug("the next daemon makes the catalog anew", e);
@@ -196,21 +201,23 @@ public final class Engine implements AutoCloseable {
 
     /** Puts disks back to a snapshot; a guard of the state before is taken first. */
     public RollbackResult rollBack(RollbackRequest request) {
-        return operations.run(
+        return operations.runOnce(
                 request.operation(),
                 Optional.of(request.vm()),
                 "roll back " + request.vm() + " to " + request.snapshot(),
                 RollbackResult.class,
+                result -> true,
                 progress -> rolling.rollBack(request, progress));
     }
 
     /** Goes back to the newest guard; guarded itself, so that a second undo undoes the first. */
     public RollbackResult undo(OperationId operation, String vm, boolean stop) {
-        return operations.run(
+        return operations.runOnce(
                 operation,
                 Optional.of(vm),
                 "undo the rollback of " + vm,
                 RollbackResult.class,
+                result -> true,
                 progress -> rolling.undo(operation, vm, stop, progress));
     }
 
@@ -227,7 +234,7 @@ public final class Engine implements AutoCloseable {
     /** Deletes a snapshot that is not held; gives what it was. */
     public Snapshot delete(OperationId operation, String vm, String snapshot) {
         String what = "delete snapshot " + snapshot + " of " + vm;
-        return operations.run(
+        return operations.runOnce(
                 operation,
                 Optional.of(vm),
                 what,

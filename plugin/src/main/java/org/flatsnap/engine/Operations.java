@@ -12,6 +12,7 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 import org.flatsnap.catalog.Catalog;
 import org.flatsnap.model.Json;
 import org.flatsnap.model.OperationId;
@@ -58,19 +59,30 @@ public final class Operations {
 
     /** Runs {@code work}, or gives the result that the same operation had or is about to have. */
     <T> T run(OperationId id, Optional<String> vm, String what, Class<T> type, Function<Progress, T> work) {
-        return run(id, vm, what, type, result -> true, work);
+        return run(id, vm, what, type, () -> Optional.empty(), result -> true, work);
     }
 
     /**
-     * The same for work that announces its result before it does the last step.
+     * The same for work that would do harm a second time, so that stores keep its result too.
      *
-     * @param done whether what was announced has been done
+     * @param done whether a result that was announced before the last step has come true
      */
-    <T> T run(
+    <T> T runOnce(
             OperationId id,
             Optional<String> vm,
             String what,
             Class<T> type,
+            Predicate<T> done,
+            Function<Progress, T> work) {
+        return run(id, vm, what, type, () -> stores.answer(id), done, work);
+    }
+
+    private <T> T run(
+            OperationId id,
+            Optional<String> vm,
+            String what,
+            Class<T> type,
+            Supplier<Optional<String>> kept,
             Predicate<T> done,
             Function<Progress, T> work) {
         Running own = new Running(type, new Status(id, vm, what, "starting", clock.instant()));
@@ -82,7 +94,7 @@ public final class Operations {
             return type.cast(await(first));
         }
         try {
-            Optional<T> earlier = earlier(id, what, type).filter(done);
+            Optional<T> earlier = earlier(id, what, type, kept).filter(done);
             T result;
             if (earlier.isPresent()) {
                 result = earlier.get();
@@ -111,8 +123,8 @@ public final class Operations {
         }
     }
 
-    private <T> Optional<T> earlier(OperationId id, String what, Class<T> type) {
-        return envelope(id).map(envelope -> {
+    private <T> Optional<T> earlier(OperationId id, String what, Class<T> type, Supplier<Optional<String>> kept) {
+        return envelope(id, kept).map(envelope -> {
             boolean same = !envelope.has("request")
                     || envelope.get("request").getAsString().equals(what);
             if (!same || !envelope.get("type").getAsString().equals(type.getSimpleName())) {
@@ -124,11 +136,12 @@ public final class Operations {
 
     /** The result of an operation that has been done, by whomever. */
     <T> Optional<T> result(OperationId id, Class<T> type) {
-        return envelope(id).map(envelope -> Json.COMPACT.fromJson(envelope.get("result"), type));
+        return envelope(id, () -> stores.answer(id))
+                .map(envelope -> Json.COMPACT.fromJson(envelope.get("result"), type));
     }
 
-    private Optional<JsonObject> envelope(OperationId id) {
-        return catalog.operationResult(id).or(() -> stores.answer(id)).map(text -> JsonParser.parseString(text)
+    private Optional<JsonObject> envelope(OperationId id, Supplier<Optional<String>> kept) {
+        return catalog.operationResult(id).or(kept).map(text -> JsonParser.parseString(text)
                 .getAsJsonObject());
     }
 
