@@ -404,11 +404,14 @@ class NetworkTest {
             Path file = tokenFile(secret);
             assertThat(flatsnap(file, "take", "web1", "s1").exitCode()).isZero();
             assertThat(flatsnap(file, "delete", "web1", "absent").exitCode()).isEqualTo(1);
+            String process = argumentsAndEnvironment(file);
+            assertThat(process).contains("--token-file");
 
             String everything = flatsnap(file, "token", "list", "--json").out()
                     + flatsnap(file, "token", "list").out()
                     + flatsnap(file, "audit", "--json").out()
                     + flatsnap(file, "doctor").out()
+                    + process
                     + log.list;
             try (Stream<Path> files = Files.walk(bench.state())) {
                 for (Path kept : files.filter(Files::isRegularFile).toList()) {
@@ -422,5 +425,41 @@ class NetworkTest {
         } finally {
             every.detachAppender(log);
         }
+    }
+
+    /** What ps(1) can show of the command line while it works. */
+    private String argumentsAndEnvironment(Path tokenFile) throws Exception {
+        bench.vm("slow", VmState.RUNNING, "vda");
+        bench.client().send("POST", "/v1/vms/slow/snapshots", "{\"name\":\"s1\"}");
+        CountDownLatch gate = new CountDownLatch(1);
+        bench.manager().holdStopsUntil(gate);
+        Process process = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        "org.flatsnap.cli.Flatsnap",
+                        "rollback",
+                        "slow",
+                        "s1",
+                        "--stop",
+                        "--server=" + server(),
+                        "--token-file=" + tokenFile,
+                        "--ca-file=" + certificate.certificate())
+                .redirectErrorStream(true)
+                .start();
+        while (bench.client()
+                .send("GET", "/v1/health")
+                .object()
+                .getAsJsonArray("underWay")
+                .isEmpty()) {
+            assertThat(process.isAlive()).isTrue();
+        }
+        Path kernel = Path.of("/proc", Long.toString(process.pid()));
+        String shown = Files.readString(kernel.resolve("cmdline")) + Files.readString(kernel.resolve("environ"));
+        gate.countDown();
+        assertThat(new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8))
+                .contains("slow");
+        assertThat(process.waitFor()).isZero();
+        return shown;
     }
 }
