@@ -220,9 +220,15 @@ final class PowerDisks implements AutoCloseable {
     /** Those that are mounted; returns when the kernel has let go of them, which another's mount namespace may delay. */
     void unmount() throws IOException {
         for (Disk disk : disks) {
-            Commands.exitCode("umount", disk.directory.resolve("mnt").toString());
+            String mountPoint = disk.directory.resolve("mnt").toString();
             String image = disk.directory.resolve("image").toRealPath().toString();
-            RunningGuest.await(Duration.ofMinutes(1), "the kernel to let go of " + image, () -> !isUsed(image));
+            RunningGuest.await(Duration.ofMinutes(1), "the kernel to let go of " + image, () -> {
+                // Somebody may look at it just now.
+                if (Commands.exitCode("mountpoint", "-q", mountPoint) == 0) {
+                    Commands.exitCode("umount", mountPoint);
+                }
+                return !isUsed(image);
+            });
         }
     }
 
