@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -51,6 +52,7 @@ final class PowerDisks implements AutoCloseable {
     private static final int BLOCK = 4096;
 
     private final LoopFileSystem outside = LoopFileSystem.xfs();
+    private final Path base;
     private final Path served;
     private final List<Disk> disks = new ArrayList<>();
     private final List<LoopFileSystem> fileSystems = new ArrayList<>();
@@ -71,8 +73,7 @@ final class PowerDisks implements AutoCloseable {
         long flushes;
 
         Disk(String name, String... mkfs) throws IOException {
-            directory = Files.createTempDirectory(Path.of("/var/tmp"), "flatsnap-test-");
-            Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
+            directory = Files.createDirectory(base.resolve(name));
             Files.createDirectory(directory.resolve("mnt"));
             Files.createSymbolicLink(directory.resolve("image"), served.resolve(name));
             durableFile = outside.root().resolve(name);
@@ -189,7 +190,12 @@ final class PowerDisks implements AutoCloseable {
 
     /** Makes and mounts some. */
     PowerDisks(int count, String... mkfs) throws IOException {
-        served = Files.createTempDirectory(Path.of("/var/tmp"), "flatsnap-power-");
+        base = Files.createTempDirectory(Path.of("/var/tmp"), "flatsnap-power-");
+        Files.setPosixFilePermissions(base, PosixFilePermissions.fromString("rwxr-xr-x"));
+        // Each QEMU has a mount namespace, which would hold what is unmounted here for as long as it runs.
+        Commands.run("mount", "--bind", base.toString(), base.toString());
+        Commands.run("mount", "--make-shared", base.toString());
+        served = Files.createDirectory(base.resolve("served"));
         for (int i = 0; i < count; i++) {
             disks.add(new Disk("disk" + i, mkfs));
         }
@@ -217,7 +223,7 @@ final class PowerDisks implements AutoCloseable {
         fileSystems.forEach(LoopFileSystem::mount);
     }
 
-    /** Those that are mounted; returns when the kernel has let go of them, which another's mount namespace may delay. */
+    /** Those that are mounted; returns when the kernel has let go of them, which somebody who looks at them may delay. */
     void unmount() throws IOException {
         for (Disk disk : disks) {
             String mountPoint = disk.directory.resolve("mnt").toString();
@@ -232,9 +238,25 @@ final class PowerDisks implements AutoCloseable {
         }
     }
 
+    /** Asked of the kernel itself: losetup fails when any loop device goes while it looks. */
     private static boolean isUsed(String image) {
-        return !Commands.run("losetup", "--list", "--noheadings", "--output", "NAME", "--associated", image)
-                .isBlank();
+        try (DirectoryStream<Path> devices = Files.newDirectoryStream(Path.of("/sys/block"), "loop*")) {
+            for (Path device : devices) {
+                try {
+                    if (Files.readString(device.resolve("loop/backing_file"))
+                            .strip()
+                            .equals(image)) {
+                        return true;
+                    }
+                } catch (IOException e) {
+                    // It has none, or no more.
+                    continue;
+                }
+            }
+            return false;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     /** What they hold now. */
@@ -361,7 +383,7 @@ final class PowerDisks implements AutoCloseable {
         fileSystems.stream()
                 .filter(fileSystem -> Files.exists(fileSystem.root()))
                 .forEach(LoopFileSystem::close);
-        server.umount();
+        Commands.exitCode("umount", "-l", served.toString());
         try {
             serving.join();
             for (Disk disk : disks) {
@@ -369,6 +391,8 @@ final class PowerDisks implements AutoCloseable {
                 disk.present.close();
             }
             Files.delete(served);
+            Commands.run("umount", base.toString());
+            Files.delete(base);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         } catch (InterruptedException e) {
