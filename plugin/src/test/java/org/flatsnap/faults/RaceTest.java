@@ -24,6 +24,7 @@ import org.flatsnap.faults.RaceMachines.Request;
 import org.flatsnap.model.VmState;
 import org.flatsnap.testing.RunningGuest;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
@@ -50,6 +51,12 @@ class RaceTest {
         others.shutdownNow();
         api.close();
         bench.close();
+    }
+
+    /** A test that failed must not leave requests behind that keep the bench from ending. */
+    @AfterEach
+    void letGo() {
+        power.holdNothing();
     }
 
     private static RaceClient.Answer ask(String method, String path, String body) {
