@@ -31,15 +31,19 @@ final class RaceMachines implements Manager, Guests {
     private final FakeManager vms = new FakeManager();
     private final Map<VmId, Machine> machines = new ConcurrentHashMap<>();
     private final Map<Gate, CountDownLatch> gates = new ConcurrentHashMap<>();
-    private final Set<Gate> held = ConcurrentHashMap.newKeySet();
+    private final Set<Gate> reached = ConcurrentHashMap.newKeySet();
     private final List<Hold> holds = new ArrayList<>();
 
-    /** How long flatsnap kept a guest paused, which it does with the VM's lock in its hand; nanoseconds. */
+    /**
+     * How long flatsnap kept a guest paused, which it does with the VM's lock in its hand, or off, which it does with the
+     * right to roll it back; nanoseconds.
+     */
     record Hold(VmId vm, long from, long to) {}
 
     /** The power switch of one VM; changed and read under its monitor. */
     private static final class Machine {
         private long pausedAt;
+        private long stoppedAt;
     }
 
     private Machine machine(VmId vm) {
@@ -88,13 +92,13 @@ final class RaceMachines implements Manager, Guests {
 
     /** Returns when somebody waits there. */
     void awaitHeld(VmId vm, Request request) {
-        RunningGuest.await(Duration.ofMinutes(1), request + " of " + vm, () -> held.contains(new Gate(vm, request)));
+        RunningGuest.await(Duration.ofMinutes(1), request + " of " + vm, () -> reached.contains(new Gate(vm, request)));
     }
 
     private void pass(VmId vm, Request request) {
         CountDownLatch gate = gates.get(new Gate(vm, request));
         if (gate != null) {
-            held.add(new Gate(vm, request));
+            reached.add(new Gate(vm, request));
         }
         try {
             if (gate != null && !gate.await(2, TimeUnit.MINUTES)) {
@@ -106,7 +110,7 @@ final class RaceMachines implements Manager, Guests {
         }
     }
 
-    /** Every pause that has ended. */
+    /** Every pause and every stop that has ended. */
     List<Hold> holds() {
         synchronized (holds) {
             return List.copyOf(holds);
@@ -153,9 +157,7 @@ final class RaceMachines implements Manager, Guests {
             if (vms.state(vm) != VmState.PAUSED) {
                 throw refused("cannot resume VM " + vm, "domain is not paused");
             }
-            synchronized (holds) {
-                holds.add(new Hold(vm, machine.pausedAt, System.nanoTime()));
-            }
+            held(vm, machine.pausedAt);
             vms.resume(vm);
             machine.notifyAll();
         }
@@ -175,6 +177,13 @@ final class RaceMachines implements Manager, Guests {
                 }
             }
             vms.stop(vm, patience);
+            machine.stoppedAt = System.nanoTime();
+        }
+    }
+
+    private void held(VmId vm, long since) {
+        synchronized (holds) {
+            holds.add(new Hold(vm, since, System.nanoTime()));
         }
     }
 
@@ -185,6 +194,7 @@ final class RaceMachines implements Manager, Guests {
             if (vms.state(vm) != VmState.OFF) {
                 throw refused("cannot start VM " + vm, "domain is already running");
             }
+            held(vm, machine.stoppedAt);
             vms.start(vm);
         }
     }

@@ -80,7 +80,7 @@ public final class RaceRun {
      * @param slowestMillis the slowest answer, by kind, in milliseconds
      * @param boundMillis in which every answer had to come, in milliseconds
      * @param explained how many answers and sights were put in an order that explains them
-     * @param overlaps how often two VMs were held by their locks at once, as seen by the pauses of their guests
+     * @param overlaps how often two VMs were worked on at once, as seen by the pauses and stops of their guests
      * @param violations what must not be, the first twenty; empty if all is well
      */
     public record Report(
@@ -253,7 +253,7 @@ public final class RaceRun {
         return events.size();
     }
 
-    /** Pauses happen under the VM's lock: those of one VM never overlap, those of different ones do. */
+    /** Pauses and stops happen in the course of work on a VM: those of one VM never overlap, those of different ones do. */
     private long overlaps() {
         List<Hold> holds = power.holds();
         long overlaps = 0;
