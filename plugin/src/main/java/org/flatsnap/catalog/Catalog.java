@@ -245,8 +245,8 @@ public final class Catalog implements AutoCloseable {
     }
 
     /**
-     * Keeps an operation's result for 7 days, counted by the times of later results. The first result of an operation
-     * stays.
+     * Keeps an operation's result for 7 days, counted by the times of later results. One that is told later takes the place
+     * of the one before.
      */
     public void recordOperation(OperationId operation, String resultJson, Instant at) {
         requireNonNull(operation, "operation");

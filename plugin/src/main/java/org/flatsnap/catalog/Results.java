@@ -33,12 +33,15 @@ final class Results {
                 .map(value -> new String(value, TIME_SIZE, value.length - TIME_SIZE, StandardCharsets.UTF_8));
     }
 
-    /** Keeps the first answer of an operation and drops what was answered too long before. */
+    /** Keeps the newest answer of an operation and drops what was answered too long before. */
     void record(OperationId operation, String answer, Instant at) {
         List<byte[]> old = new ArrayList<>();
         byTime.walk(Keys.ANY, Stamp.start(at.minus(KEPT)), Order.OLDEST_FIRST)
                 .forEachRemaining(result -> old.add(result.getKey()));
         old.forEach(this::drop);
+        byOperation
+                .get(key(operation))
+                .ifPresent(before -> drop(Keys.join(Arrays.copyOf(before, TIME_SIZE), key(operation))));
         add(key(operation), Keys.join(Stamp.start(at), answer.getBytes(StandardCharsets.UTF_8)));
     }
 

@@ -12,6 +12,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import org.flatsnap.catalog.Catalog;
@@ -201,24 +202,38 @@ public final class Engine implements AutoCloseable {
 
     /** Puts disks back to a snapshot; a guard of the state before is taken first. */
     public RollbackResult rollBack(RollbackRequest request) {
-        return operations.runOnce(
+        return finishedSoon(() -> operations.runOnce(
                 request.operation(),
                 Optional.of(request.vm()),
                 "roll back " + request.vm() + " to " + request.snapshot(),
                 RollbackResult.class,
                 result -> true,
-                progress -> rolling.rollBack(request, progress));
+                progress -> rolling.rollBack(request, progress)));
     }
 
     /** Goes back to the newest guard; guarded itself, so that a second undo undoes the first. */
     public RollbackResult undo(OperationId operation, String vm, boolean stop) {
-        return operations.runOnce(
+        return finishedSoon(() -> operations.runOnce(
                 operation,
                 Optional.of(vm),
                 "undo the rollback of " + vm,
                 RollbackResult.class,
                 result -> true,
-                progress -> rolling.undo(operation, vm, stop, progress));
+                progress -> rolling.undo(operation, vm, stop, progress)));
+    }
+
+    /** A rollback that failed after it was decided keeps its VM off until recovery has finished it, so that comes at once. */
+    private RollbackResult finishedSoon(Supplier<RollbackResult> rollback) {
+        try {
+            return rollback.get();
+        } catch (RuntimeException e) {
+            try {
+                housekeeper.execute(guarded(this::keepHouse));
+            } catch (RejectedExecutionException stopping) {
+                LOG.debug("the next daemon looks after it", stopping);
+            }
+            throw e;
+        }
     }
 
     /** Makes a new VM, which is off, from a snapshot. */

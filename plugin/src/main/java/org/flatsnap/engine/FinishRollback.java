@@ -93,10 +93,16 @@ final class FinishRollback {
                 warnings.add("the definition was not restored: " + e.why());
             }
         });
-        operations.finished(intent.operation(), result(intent, intent.start(), warnings), intent.primary());
+        // Before the intent goes, so that a kill in between leaves a result; recovery then starts the VM.
+        RollbackResult hoped = result(intent, intent.start(), warnings);
+        operations.finished(intent.operation(), hoped, intent.primary());
         lift(intent);
         boolean started = intent.start() && startAgain(intent, warnings, progress);
-        return result(intent, started, warnings);
+        RollbackResult reached = result(intent, started, warnings);
+        if (!reached.equals(hoped)) {
+            operations.finished(intent.operation(), reached, intent.primary());
+        }
+        return reached;
     }
 
     private boolean startAgain(Intent intent, List<String> warnings, Progress progress) {

@@ -140,14 +140,14 @@ class CatalogTest {
     }
 
     @Test
-    void aRetryGetsTheFirstResultEvenAfterARestart() {
+    void aRetryGetsTheNewestResultEvenAfterARestart() {
         OperationId operation = OperationId.random();
         try (Catalog catalog = open()) {
             catalog.recordOperation(operation, "{\"freed\":1}", NOON);
             catalog.recordOperation(operation, "{\"freed\":2}", NOON.plusSeconds(1));
         }
         try (Catalog catalog = open()) {
-            assertThat(catalog.operationResult(operation)).contains("{\"freed\":1}");
+            assertThat(catalog.operationResult(operation)).contains("{\"freed\":2}");
             assertThat(catalog.operationResult(OperationId.random())).isEmpty();
         }
     }

@@ -54,7 +54,8 @@ final class CrashWorld implements AutoCloseable {
     private final Control control;
     private final Machine off;
     private final Machine running;
-    private final Optional<Machine> guest;
+    private final boolean withGuest;
+    private Optional<Machine> guest = Optional.empty();
 
     private interface Attributes extends Library {
         Attributes C = Native.load("c", Attributes.class);
@@ -104,7 +105,7 @@ final class CrashWorld implements AutoCloseable {
         off = machine("off", true);
         running = machine("running", false);
         virsh("start", running.uuid());
-        guest = withGuest ? Optional.of(linux()) : Optional.empty();
+        this.withGuest = withGuest;
         assertThat(daemon.startsAndAnswers("vms")).isTrue();
         // There is another host, which never says anything.
         Files.createFile(first.root().resolve(".flatsnap/changes/other"));
@@ -221,8 +222,16 @@ final class CrashWorld implements AutoCloseable {
         return running;
     }
 
-    Optional<Machine> guest() {
-        return guest;
+    boolean hasGuest() {
+        return withGuest;
+    }
+
+    /** Boots when it is first asked for: it keeps a processor busy. */
+    Machine guest() throws IOException {
+        if (guest.isEmpty()) {
+            guest = Optional.of(linux());
+        }
+        return guest.get();
     }
 
     private List<Machine> machines() {

@@ -45,7 +45,7 @@ abstract class Deed {
         return world;
     }
 
-    final Machine vm() {
+    Machine vm() {
         return vm;
     }
 
@@ -115,7 +115,9 @@ abstract class Deed {
                 new LongLog(world),
                 new FirstStart(world),
                 new StartWithDamagedCatalog(world)));
-        world.guest().ifPresent(guest -> deeds.add(new Freeze(world, guest)));
+        if (world.hasGuest()) {
+            deeds.add(new Freeze(world));
+        }
         return deeds;
     }
 
@@ -552,8 +554,17 @@ abstract class Deed {
     private static final class Freeze extends Deed {
         private String name;
 
-        Freeze(CrashWorld world, Machine guest) {
-            super("take, frozen guest", world, guest);
+        Freeze(CrashWorld world) {
+            super("take, frozen guest", world, null);
+        }
+
+        @Override
+        Machine vm() {
+            try {
+                return world().guest();
+            } catch (IOException e) {
+                throw new AssertionError(e);
+            }
         }
 
         @Override
