@@ -28,7 +28,7 @@ import org.flatsnap.testing.Mutations;
 
 /** Whatever becomes of the catalog's file, it gives what was put into it, or says that it is to be made anew. */
 // Each try opens catalogs, which costs much more than the other properties' tries.
-@PropertyDefaults(tries = 40)
+@PropertyDefaults(tries = 25)
 class DamagedFilePropertyTest {
     private static final List<Snapshot> BEFORE = new Fleet(9, 3).snapshots(24);
     private static final OperationId OPERATION = OperationId.random();
