@@ -1,14 +1,11 @@
 package org.flatsnap.cli;
 
 import java.io.IOException;
-import java.net.Socket;
 import java.nio.file.Path;
-import org.apache.hc.client5.http.socket.UnixDomainSocketFactory;
 import org.apache.hc.core5.http.ClassicHttpRequest;
 import org.apache.hc.core5.http.HttpHost;
 import org.apache.hc.core5.http.config.Http1Config;
 import org.apache.hc.core5.http.impl.io.DefaultBHttpClientConnection;
-import org.apache.hc.core5.util.TimeValue;
 
 /** The daemon of this host, by its unix socket; the kernel tells it who asks. */
 record SocketAddress(Path socket) implements DaemonAddress {
@@ -19,11 +16,9 @@ record SocketAddress(Path socket) implements DaemonAddress {
 
     @Override
     public DefaultBHttpClientConnection connect() throws IOException {
-        UnixDomainSocketFactory factory = UnixDomainSocketFactory.getSocketFactory();
         DefaultBHttpClientConnection connection = new DefaultBHttpClientConnection(Http1Config.DEFAULT);
         try {
-            Socket connected = factory.connectSocket(factory.createSocket(), socket, TimeValue.ZERO_MILLISECONDS);
-            connection.bind(connected);
+            connection.bind(new ChannelSocket(socket));
             return connection;
         } catch (IOException e) {
             String remedy = String.valueOf(e.getMessage()).contains("denied")

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -14,6 +15,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.flatsnap.catalog.SnapshotQuery;
 import org.flatsnap.model.Disk;
 import org.flatsnap.model.DiskName;
@@ -58,6 +60,22 @@ class CommandsTest {
         Run run = flatsnap(arguments);
         assertThat(run.exitCode()).describedAs("%s", run).isZero();
         return run;
+    }
+
+    @Test
+    void aRequestLeavesNoFileDescriptorBehind() throws IOException {
+        done("vms");
+        long before = descriptors();
+        for (int i = 0; i < 20; i++) {
+            done("vms");
+        }
+        assertThat(descriptors() - before).isLessThan(20);
+    }
+
+    private static long descriptors() throws IOException {
+        try (Stream<Path> open = Files.list(Path.of("/proc/self/fd"))) {
+            return open.count();
+        }
     }
 
     private static Run failed(String... arguments) {

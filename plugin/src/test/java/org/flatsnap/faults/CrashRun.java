@@ -38,8 +38,13 @@ final class CrashRun {
     private final Control control;
     private final Tally tally;
     private final List<Deed> deeds;
+    private final int share;
+    private final Random random;
 
-    CrashRun(CrashWorld world, Tally tally) {
+    /** @param share one in how many accidents happens, chosen by chance */
+    CrashRun(CrashWorld world, Tally tally, int share, Random random) {
+        this.share = share;
+        this.random = random;
         this.world = world;
         this.control = world.control();
         this.tally = tally;
@@ -136,17 +141,17 @@ final class CrashRun {
     }
 
     /**
-     * Each crash point that can be reached once, each call that can fail once, and what these lead to: the steps of recovery
-     * and of clearing up. What another run with the same tally has done or is about to do is left to it.
+     * Each crash point that can be reached once, each call that can fail once, and what these lead to, the steps of recovery
+     * and of clearing up; or the share of them that was asked for. What another run with the same tally has done or is about to do is left to it.
      */
     void everyStep() throws IOException {
         Queue<Accident> accidents = new ArrayDeque<>();
         for (Deed deed : deeds) {
             for (int step : steps(deed)) {
-                if (site(step).crashPoint() && tally.plan("kill " + name(step))) {
+                if (site(step).crashPoint() && tally.plan("kill " + name(step)) && chosen()) {
                     accidents.add(new Accident(deed, -1, step, -1));
                 }
-                if (!site(step).reference() && tally.plan("fail " + name(step))) {
+                if (!site(step).reference() && tally.plan("fail " + name(step)) && chosen()) {
                     accidents.add(new Accident(deed, step, -1, -1));
                 }
             }
@@ -158,6 +163,10 @@ final class CrashRun {
                 }
             }
         }
+    }
+
+    private boolean chosen() {
+        return random.nextInt(share) == 0;
     }
 
     /** The sites that a deed passes when nothing happens. */
@@ -263,7 +272,7 @@ final class CrashRun {
 
     private void plan(List<Integer> trace, Maker maker, List<Accident> more) {
         for (int site : new LinkedHashSet<>(trace)) {
-            if (site(site).crashPoint() && tally.plan("kill " + name(site))) {
+            if (site(site).crashPoint() && tally.plan("kill " + name(site)) && chosen()) {
                 more.add(maker.at(site));
             }
         }
@@ -396,7 +405,7 @@ final class CrashRun {
     }
 
     /** Deaths at steps by chance, one in three with another death while the next daemon starts. */
-    void randomKills(int count, Random random) throws IOException {
+    void randomKills(int count) throws IOException {
         List<Integer> lengths = new ArrayList<>();
         for (Deed deed : deeds) {
             lengths.add(length(deed));

@@ -12,38 +12,44 @@ import org.flatsnap.faults.CrashRun.Tally;
 
 /** Two worlds at a time, because each waits for processes most of the time: XFS, and btrfs without copy-on-write. */
 final class CrashRuns {
+    private static final int SHARE = 4;
+
     private CrashRuns() {}
 
     private interface Work {
-        void in(CrashWorld world, CrashRun run) throws IOException;
+        void of(CrashRun run) throws IOException;
     }
 
-    /** Every step of every deed once, and faults that are real. */
-    static Tally everyStep() throws Exception {
+    /** Whether everything is to be done, and not what fits into each build: {@code FLATSNAP_FAULTS=full}. */
+    static boolean full() {
+        return "full".equals(System.getenv("FLATSNAP_FAULTS"));
+    }
+
+    /** Faults that are real, and every step of every deed; of these a share chosen by the seed unless all is to be done. */
+    static Tally everyStep(long seed) throws Exception {
         Tally tally = new Tally();
         both(
                 tally,
-                (world, run) -> {
+                seed,
+                run -> {
                     run.realFaults();
                     run.everyStep();
                 },
-                (world, run) -> run.everyStep());
+                CrashRun::everyStep);
         return tally;
     }
 
     /** Deaths by chance, half of them in each. */
     static void randomKills(Tally tally, int count, long seed) throws Exception {
-        both(
-                tally,
-                (world, run) -> run.randomKills(count / 2, new Random(seed)),
-                (world, run) -> run.randomKills(count - count / 2, new Random(seed + 1)));
+        both(tally, seed, run -> run.randomKills(count / 2), run -> run.randomKills(count - count / 2));
     }
 
-    private static void both(Tally tally, Work onXfs, Work onBtrfs) throws Exception {
+    private static void both(Tally tally, long seed, Work onXfs, Work onBtrfs) throws Exception {
         ExecutorService runs = Executors.newFixedThreadPool(2);
         try {
             List<Callable<Void>> both = List.of(
-                    () -> run(CrashWorld.onXfs(), tally, onXfs), () -> run(CrashWorld.onBtrfsNocow(), tally, onBtrfs));
+                    () -> run(CrashWorld.onXfs(), tally, seed, onXfs),
+                    () -> run(CrashWorld.onBtrfsNocow(), tally, seed + 1, onBtrfs));
             for (Future<Void> run : runs.invokeAll(both)) {
                 run.get();
             }
@@ -54,9 +60,9 @@ final class CrashRuns {
         }
     }
 
-    private static Void run(CrashWorld world, Tally tally, Work work) throws IOException {
+    private static Void run(CrashWorld world, Tally tally, long seed, Work work) throws IOException {
         try (world) {
-            work.in(world, new CrashRun(world, tally));
+            work.of(new CrashRun(world, tally, full() ? 1 : SHARE, new Random(seed)));
         }
         return null;
     }

@@ -2,6 +2,7 @@ package org.flatsnap.faults;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
@@ -15,9 +16,14 @@ class EveryStepTest {
             // In the engines' guest: ZFS, and OCFS2's own way to clone.
             "store/Zfs.*|linux/zfs/.*|linux/Reflink\\.cloneByPath .*");
 
+    /** In full each, else one in four; which ones is told by the seed, {@code FLATSNAP_SEED} or the clock's. */
     @Test
     void everyStepIsSurvived() throws Exception {
-        CrashRun.Tally tally = CrashRuns.everyStep();
+        long seed = Optional.ofNullable(System.getenv("FLATSNAP_SEED"))
+                .map(Long::valueOf)
+                .orElseGet(System::currentTimeMillis);
+        System.err.println("seed " + seed);
+        CrashRun.Tally tally = CrashRuns.everyStep(seed);
         Set<String> missed = CrashWorld.SITES.all().stream()
                 .filter(Site::crashPoint)
                 .map(Site::name)
@@ -25,7 +31,10 @@ class EveryStepTest {
                 .collect(Collectors.toCollection(TreeSet::new));
         missed.removeAll(tally.killedAt());
         System.err.printf("%d kills, %d errors, not killed at %s%n", tally.kills(), tally.errors(), missed);
-        assertThat(tally.violations()).isEmpty();
-        assertThat(missed).as("steps at which nobody has died").isEmpty();
+        assertThat(tally.violations()).as("seed " + seed).isEmpty();
+        assertThat(tally.kills()).isGreaterThan(10);
+        if (CrashRuns.full()) {
+            assertThat(missed).as("steps at which nobody has died").isEmpty();
+        }
     }
 }

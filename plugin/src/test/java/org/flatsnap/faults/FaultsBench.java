@@ -43,7 +43,7 @@ public final class FaultsBench implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         figures.put("seed", seed);
-        Tally tally = CrashRuns.everyStep();
+        Tally tally = CrashRuns.everyStep(seed);
         System.err.printf("every step is done; %d deaths by chance with seed %d%n", kills, seed);
         CrashRuns.randomKills(tally, kills, seed);
         tally.violations().forEach(violation -> violations.add(violation.getMessage()));

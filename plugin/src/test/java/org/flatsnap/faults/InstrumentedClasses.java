@@ -1,17 +1,13 @@
 package org.flatsnap.faults;
 
-import java.io.File;
 import java.io.IOException;
+import java.io.InputStream;
 import java.lang.reflect.InvocationTargetException;
+import java.net.JarURLConnection;
 import java.net.URL;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.security.CodeSource;
 import java.security.ProtectionDomain;
 import java.security.cert.Certificate;
-import java.util.List;
-import java.util.Optional;
-import java.util.stream.Stream;
 
 /**
  * All classes of flatsnap once more, and of its tests, of which those that do things tell {@link Steps} of each step. For a JVM
@@ -20,12 +16,10 @@ import java.util.stream.Stream;
 final class InstrumentedClasses extends ClassLoader {
     private static final String OURS = "org.flatsnap.";
 
+    private static final URL TESTS =
+            InstrumentedClasses.class.getProtectionDomain().getCodeSource().getLocation();
+
     private final Sites sites = Sites.scan();
-    private final List<Path> places = Stream.of(
-                    System.getProperty("java.class.path").split(File.pathSeparator))
-            .map(Path::of)
-            .filter(Files::isDirectory)
-            .toList();
 
     private InstrumentedClasses() {
         super(InstrumentedClasses.class.getClassLoader());
@@ -59,29 +53,30 @@ final class InstrumentedClasses extends ClassLoader {
     @Override
     protected Class<?> findClass(String name) throws ClassNotFoundException {
         String file = name.replace('.', '/') + ".class";
-        Path place = places.stream()
-                .filter(candidate -> Files.exists(candidate.resolve(file)))
-                .findFirst()
-                .orElseThrow(() -> new ClassNotFoundException(name));
-        try {
-            byte[] bytes = Files.readAllBytes(place.resolve(file));
-            URL url = place.toUri().toURL();
-            if (Sites.ours(name.replace('.', '/')) && !place.equals(ofTests())) {
+        URL url = getParent().getResource(file);
+        if (url == null) {
+            throw new ClassNotFoundException(name);
+        }
+        try (InputStream in = url.openStream()) {
+            byte[] bytes = in.readAllBytes();
+            URL place = place(url, file);
+            // Tests lie in the same packages and are not on stage.
+            if (Sites.ours(name.replace('.', '/')) && !place.sameFile(TESTS)) {
                 bytes = sites.instrument(bytes);
             }
-            CodeSource source = new CodeSource(url, (Certificate[]) null);
+            CodeSource source = new CodeSource(place, (Certificate[]) null);
             return defineClass(name, bytes, 0, bytes.length, new ProtectionDomain(source, null, this, null));
         } catch (IOException e) {
             throw new ClassNotFoundException(name, e);
         }
     }
 
-    /** Where the tests lie, some of them in the packages of what they test. */
-    private Path ofTests() {
-        String file = InstrumentedClasses.class.getName().replace('.', '/') + ".class";
-        Optional<Path> place = places.stream()
-                .filter(candidate -> Files.exists(candidate.resolve(file)))
-                .findFirst();
-        return place.orElseThrow();
+    /** The directory or the jar that it lies in. */
+    private static URL place(URL url, String file) throws IOException {
+        if (url.openConnection() instanceof JarURLConnection jar) {
+            return jar.getJarFileURL();
+        }
+        String text = url.toString();
+        return new URL(text.substring(0, text.length() - file.length()));
     }
 }

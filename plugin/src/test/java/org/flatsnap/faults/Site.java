@@ -1,5 +1,7 @@
 package org.flatsnap.faults;
 
+import java.io.Serializable;
+
 /**
  * A call out of flatsnap's own code: the place of a crash point, just before it, and of an error in its stead.
  *
@@ -9,7 +11,7 @@ package org.flatsnap.faults;
  * @param effect what it does
  * @param reference whether the method is only named there and called by another one
  */
-record Site(String name, String callee, Effects effect, boolean reference) {
+record Site(String name, String callee, Effects effect, boolean reference) implements Serializable {
     /** Whether somebody may die here. */
     boolean crashPoint() {
         return effect == Effects.CHANGE;

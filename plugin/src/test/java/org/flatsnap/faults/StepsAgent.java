@@ -17,7 +17,7 @@ public final class StepsAgent {
 
     /** Called by the JVM, before any other class of ours is loaded. */
     public static void premain(String controlFile, Instrumentation instrumentation) {
-        Sites sites = Sites.scan();
+        Sites sites = Sites.written(sitesOf(Path.of(controlFile)));
         instrumentation.addTransformer(new ClassFileTransformer() {
             @Override
             public byte[] transform(
@@ -43,8 +43,14 @@ public final class StepsAgent {
         return domain.getCodeSource().getLocation().getPath().endsWith("/test-classes/");
     }
 
+    private static Path sitesOf(Path controlFile) {
+        return controlFile.resolveSibling(controlFile.getFileName() + ".sites");
+    }
+
     /** Makes the jar that the JVM wants, whose classes are those of the class path; gives the option that names it. */
     static String option(Path directory, Path controlFile) {
+        // To find them takes longer than to start a daemon.
+        CrashWorld.SITES.write(sitesOf(controlFile));
         Path jar = directory.resolve("steps.jar");
         Manifest manifest = new Manifest();
         manifest.getMainAttributes().put(Attributes.Name.MANIFEST_VERSION, "1.0");
