@@ -24,6 +24,7 @@ import org.flatsnap.engine.Housekeeping;
 import org.flatsnap.engine.Stores;
 import org.flatsnap.hypervisor.GuestNotes;
 import org.flatsnap.hypervisor.Quiescer;
+import org.flatsnap.model.Disk;
 import org.flatsnap.model.DiskName;
 import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.VmId;
@@ -151,7 +152,8 @@ final class EngineWorld implements AutoCloseable {
     private boolean isLeft(Path descriptor) {
         try {
             Path file = Files.readSymbolicLink(descriptor);
-            return file.startsWith(storage.base()) || file.startsWith(READERS);
+            // Only volumes are read through clones; the lock of another world's reader is not to be touched.
+            return file.startsWith(storage.base()) || storage.kind() == Disk.Kind.BLOCK && file.startsWith(READERS);
         } catch (IOException e) {
             // Closed meanwhile.
             return false;
