@@ -78,6 +78,7 @@ final class Recovery {
     /** At start: everything. What cannot be done yet, with libvirt away for one, is tried again by {@link #again}. */
     synchronized void start(Progress progress) {
         unclear.addAll(stores.open());
+        notes.clearUnwritten();
         stopped.addAll(notes.open(Kind.STOP));
         stores.open().forEach(Recovery::listen);
         if (catalog.needsRebuild()) {

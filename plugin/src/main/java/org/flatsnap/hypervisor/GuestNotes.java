@@ -41,6 +41,8 @@ public final class GuestNotes {
 
     private static final Logger LOG = LoggerFactory.getLogger(GuestNotes.class);
 
+    private static final String UNWRITTEN = ".new";
+
     private final Path directory;
     private final String boot;
 
@@ -73,13 +75,24 @@ public final class GuestNotes {
         attempt(vm, () -> {
             if (!contains(vm, kind)) {
                 // Whole or not at all, because the watchdog may read at any time.
-                Path staged = directory.resolve(vm.value() + kind.suffix + ".new");
+                Path staged = directory.resolve(vm.value() + kind.suffix + UNWRITTEN);
                 Files.writeString(staged, boot);
                 Durability.sync(staged);
                 Files.move(staged, file(vm, kind), StandardCopyOption.ATOMIC_MOVE);
             }
             Durability.sync(directory);
         });
+    }
+
+    /** Removes what a killed daemon was about to note; to be called before anything is noted, by the one who notes. */
+    public void clearUnwritten() {
+        try (DirectoryStream<Path> files = Files.newDirectoryStream(directory, "*" + UNWRITTEN)) {
+            for (Path file : files) {
+                Files.delete(file);
+            }
+        } catch (IOException e) {
+            throw failure("cannot clear what was about to be noted", e);
+        }
     }
 
     /** It is undone; absent is fine. */
