@@ -3,9 +3,11 @@ package org.flatsnap.engine;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
@@ -26,6 +28,7 @@ import org.flatsnap.model.DiskImage;
 import org.flatsnap.model.DiskName;
 import org.flatsnap.model.Labels;
 import org.flatsnap.model.OperationId;
+import org.flatsnap.model.Problem;
 import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.Vm;
 import org.flatsnap.model.VmId;
@@ -43,6 +46,10 @@ import org.slf4j.LoggerFactory;
  */
 public final class Engine implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Engine.class);
+    /** With which an operation may end that has done something and not all. */
+    private static final Set<Problem.Code> HALF_WAY =
+            EnumSet.of(Problem.Code.INTERNAL, Problem.Code.NO_SPACE, Problem.Code.UNAVAILABLE);
+
     private static final Duration HOUSEKEEPING = Duration.ofSeconds(10);
     private static final Duration FOREIGN = Duration.ofMinutes(1);
     private static final Duration EXPIRY = Duration.ofMinutes(10);
@@ -202,7 +209,7 @@ public final class Engine implements AutoCloseable {
 
     /** Puts disks back to a snapshot; a guard of the state before is taken first. */
     public RollbackResult rollBack(RollbackRequest request) {
-        return finishedSoon(() -> operations.runOnce(
+        return orderly(() -> operations.runOnce(
                 request.operation(),
                 Optional.of(request.vm()),
                 "roll back " + request.vm() + " to " + request.snapshot(),
@@ -213,7 +220,7 @@ public final class Engine implements AutoCloseable {
 
     /** Goes back to the newest guard; guarded itself, so that a second undo undoes the first. */
     public RollbackResult undo(OperationId operation, String vm, boolean stop) {
-        return finishedSoon(() -> operations.runOnce(
+        return orderly(() -> operations.runOnce(
                 operation,
                 Optional.of(vm),
                 "undo the rollback of " + vm,
@@ -222,11 +229,17 @@ public final class Engine implements AutoCloseable {
                 progress -> rolling.undo(operation, vm, stop, progress)));
     }
 
-    /** A rollback that failed after it was decided keeps its VM off until recovery has finished it, so that comes at once. */
-    private RollbackResult finishedSoon(Supplier<RollbackResult> rollback) {
+    /**
+     * What failed half way is brought into order at once: a rollback that was decided keeps its VM off until recovery has
+     * finished it, and a part that was not removed takes room.
+     */
+    private <T> T orderly(Supplier<T> change) {
         try {
-            return rollback.get();
+            return change.get();
         } catch (RuntimeException e) {
+            if (!(e instanceof Problem problem) || HALF_WAY.contains(problem.code())) {
+                recovery.doubtAll();
+            }
             try {
                 housekeeper.execute(guarded(this::keepHouse));
             } catch (RejectedExecutionException stopping) {
@@ -249,14 +262,14 @@ public final class Engine implements AutoCloseable {
     /** Deletes a snapshot that is not held; gives what it was. */
     public Snapshot delete(OperationId operation, String vm, String snapshot) {
         String what = "delete snapshot " + snapshot + " of " + vm;
-        return operations.runOnce(
+        return orderly(() -> operations.runOnce(
                 operation,
                 Optional.of(vm),
                 what,
                 Snapshot.class,
                 changing::isGone,
                 progress -> changing.delete(
-                        vm, snapshot, going -> operations.announce(operation, what, going, going.home()), progress));
+                        vm, snapshot, going -> operations.announce(operation, what, going, going.home()), progress)));
     }
 
     /** Changes what people say about a snapshot. */

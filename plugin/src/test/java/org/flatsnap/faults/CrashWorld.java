@@ -14,6 +14,7 @@ import com.sun.jna.Library;
 import com.sun.jna.Native;
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -403,7 +404,11 @@ final class CrashWorld implements AutoCloseable {
             assertThat(inView(vm)).as("view of " + vm.name() + tail()).isEqualTo(new TreeSet<>(listed.keySet()));
             for (LoopFileSystem store : fileSystems()) {
                 if (vm.files().values().stream().anyMatch(file -> file.startsWith(store.root()))) {
-                    assertThat(onStore(store, vm)).as("store").isEqualTo(ids(listed));
+                    // What could not be removed at once is, by the housekeeping.
+                    RunningGuest.await(
+                            Duration.ofSeconds(30),
+                            store.root() + " to hold what is listed of " + vm.name() + tail(),
+                            () -> onStore(store, vm).equals(ids(listed)));
                 }
             }
         }
@@ -431,7 +436,7 @@ final class CrashWorld implements AutoCloseable {
         return ids;
     }
 
-    private static TreeSet<String> onStore(LoopFileSystem store, Machine vm) throws IOException {
+    private static TreeSet<String> onStore(LoopFileSystem store, Machine vm) {
         TreeSet<String> ids = new TreeSet<>();
         Path directory = store.root().resolve(".flatsnap/vms").resolve(vm.uuid());
         if (Files.isDirectory(directory)) {
@@ -440,6 +445,8 @@ final class CrashWorld implements AutoCloseable {
                         .map(path -> path.getFileName().toString())
                         .filter(name -> !name.startsWith("."))
                         .forEach(ids::add);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
             }
         }
         return ids;
