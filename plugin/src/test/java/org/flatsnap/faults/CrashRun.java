@@ -41,7 +41,7 @@ final class CrashRun {
     private final int share;
     private final Random random;
 
-    /** @param share one in how many accidents happens, chosen by chance */
+    /** @param share one in how many deaths happens, chosen by chance; errors are injected with all of them only */
     CrashRun(CrashWorld world, Tally tally, int share, Random random) {
         this.share = share;
         this.random = random;
@@ -151,7 +151,7 @@ final class CrashRun {
                 if (site(step).crashPoint() && tally.plan("kill " + name(step)) && chosen()) {
                     accidents.add(new Accident(deed, -1, step, -1));
                 }
-                if (!site(step).reference() && tally.plan("fail " + name(step)) && chosen()) {
+                if (share == 1 && !site(step).reference() && tally.plan("fail " + name(step))) {
                     accidents.add(new Accident(deed, step, -1, -1));
                 }
             }

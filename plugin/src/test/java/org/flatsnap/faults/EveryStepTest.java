@@ -16,7 +16,9 @@ class EveryStepTest {
             // In the engines' guest: ZFS, and OCFS2's own way to clone.
             "store/Zfs.*|linux/zfs/.*|linux/Reflink\\.cloneByPath .*");
 
-    /** In full each, else one in four; which ones is told by the seed, {@code FLATSNAP_SEED} or the clock's. */
+    /**
+     * In full each, and an error at each; else a death at one in four, chosen by the seed, {@code FLATSNAP_SEED} or the clock's.
+     */
     @Test
     void everyStepIsSurvived() throws Exception {
         long seed = Optional.ofNullable(System.getenv("FLATSNAP_SEED"))
