@@ -13,6 +13,7 @@ import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
 import org.flatsnap.linux.Programs;
+import org.flatsnap.query.QueryGrammarLexer;
 
 /** The arrows between packages: imports run downward only. */
 @AnalyzeClasses(packages = "org.flatsnap", importOptions = ImportOption.DoNotIncludeTests.class)
@@ -36,6 +37,8 @@ class ArchitectureTest {
             .definedBy("org.flatsnap.manager..")
             .layer("hypervisor")
             .definedBy("org.flatsnap.hypervisor..")
+            .layer("query")
+            .definedBy("org.flatsnap.query..")
             .layer("catalog")
             .definedBy("org.flatsnap.catalog..")
             .layer("store")
@@ -54,6 +57,7 @@ class ArchitectureTest {
                     "engine",
                     "manager",
                     "hypervisor",
+                    "query",
                     "catalog",
                     "store",
                     "model",
@@ -62,17 +66,19 @@ class ArchitectureTest {
             .whereLayer("cli")
             .mayOnlyAccessLayers("model")
             .whereLayer("server")
-            .mayOnlyAccessLayers("access", "engine", "catalog", "model", "linux")
+            .mayOnlyAccessLayers("access", "engine", "query", "catalog", "model", "linux")
             .whereLayer("access")
             .mayOnlyAccessLayers("catalog", "model", "linux")
             .whereLayer("view")
-            .mayOnlyAccessLayers("engine", "catalog", "store", "model", "linux", "fuseview")
+            .mayOnlyAccessLayers("engine", "query", "catalog", "store", "model", "linux", "fuseview")
             .whereLayer("engine")
             .mayOnlyAccessLayers("manager", "hypervisor", "catalog", "store", "model", "linux")
             .whereLayer("manager")
             .mayOnlyAccessLayers("hypervisor", "model")
             .whereLayer("hypervisor")
             .mayOnlyAccessLayers("model", "linux")
+            .whereLayer("query")
+            .mayOnlyAccessLayers("catalog", "model")
             .whereLayer("catalog")
             .mayOnlyAccessLayers("model")
             .whereLayer("store")
@@ -101,6 +107,9 @@ class ArchitectureTest {
             .areStatic()
             .and()
             .doNotHaveName("$assertionsDisabled")
+            .and()
+            // Made from our grammar by ANTLR.
+            .areNotDeclaredIn(QueryGrammarLexer.class)
             .should()
             .beFinal();
 

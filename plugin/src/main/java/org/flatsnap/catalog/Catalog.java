@@ -26,6 +26,7 @@ import org.flatsnap.model.Problem;
 import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.SnapshotId;
 import org.flatsnap.model.SnapshotName;
+import org.flatsnap.model.Tag;
 import org.flatsnap.model.VmId;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -223,6 +224,11 @@ public final class Catalog implements AutoCloseable {
     /** Every VM that has snapshots, by id. Costs one walk over the VMs, whatever the number of snapshots. */
     public List<VmEntry> vms() {
         return read(Index::vms);
+    }
+
+    /** Every tag that a snapshot has, in the order of their bytes. Costs one walk over the tags. */
+    public List<Tag> tags() {
+        return read(Index::tags);
     }
 
     /**

@@ -1,6 +1,8 @@
 package org.flatsnap.catalog;
 
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
 
 /** How many snapshots stand under a prefix, for those prefixes under which there may be many. */
 final class Counts {
@@ -12,6 +14,14 @@ final class Counts {
 
     long of(byte[] prefix) {
         return counts.get(prefix).map(value -> ByteBuffer.wrap(value).getLong()).orElse(0L);
+    }
+
+    /** The prefixes that begin with this one. */
+    List<byte[]> prefixes(byte[] beginning) {
+        List<byte[]> prefixes = new ArrayList<>();
+        counts.walk(beginning, Keys.join(beginning, new byte[] {(byte) 0xFF}), Order.OLDEST_FIRST)
+                .forEachRemaining(entry -> prefixes.add(entry.getKey()));
+        return prefixes;
     }
 
     void add(byte[] prefix, int change) {

@@ -15,6 +15,7 @@ import org.flatsnap.model.OperationId;
 import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.SnapshotId;
 import org.flatsnap.model.SnapshotName;
+import org.flatsnap.model.Tag;
 import org.flatsnap.model.VmId;
 
 /**
@@ -189,6 +190,11 @@ final class Index implements Closeable {
     /** How many snapshots are under a tag or name. */
     long count(byte[] wordPrefix) {
         return counts.of(wordPrefix);
+    }
+
+    /** The tags that any snapshot has. */
+    List<Tag> tags() {
+        return counts.prefixes(Keys.tags()).stream().map(Keys::tagIn).toList();
     }
 
     /** Snapshots of one VM, oldest first. */

@@ -44,7 +44,17 @@ final class Keys {
     }
 
     static byte[] tag(Tag tag) {
-        return join(word("tag"), word(tag.value()));
+        return join(tags(), word(tag.value()));
+    }
+
+    /** Begins those of all tags. */
+    static byte[] tags() {
+        return word("tag");
+    }
+
+    static Tag tagIn(byte[] prefix) {
+        int begin = tags().length;
+        return new Tag(new String(prefix, begin, prefix.length - begin - NUL.length, StandardCharsets.UTF_8));
     }
 
     /** The prefixes under which exactly one snapshot, or a few, are found. */

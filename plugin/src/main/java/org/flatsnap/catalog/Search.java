@@ -135,7 +135,8 @@ final class Search {
         }
         return index.vms().stream()
                 .filter(entry -> vms.isEmpty() || vms.contains(entry.vm()))
-                .filter(entry -> vmName.get().test(entry.name().value()))
+                .filter(entry -> vmName.get().test(entry.name().value())
+                        || vmName.get().text().equals(entry.vm().value()))
                 .map(VmEntry::vm)
                 .collect(Collectors.toUnmodifiableSet());
     }

@@ -18,7 +18,7 @@ import org.flatsnap.model.VmId;
  * <p>Patterns are those of the shell: {@code *}, {@code ?}, {@code [abc]}, {@code [!abc]}; case counts.
  *
  * @param vms any of these VMs; empty for any VM
- * @param vmName a pattern for the VM's display name as {@link Catalog#vms()} has it
+ * @param vmName a pattern for the VM's display name as {@link Catalog#vms()} has it, or exactly its id
  * @param name a pattern for the snapshot's name
  * @param after taken at this moment or later
  * @param before taken earlier than this moment

@@ -27,6 +27,7 @@ import org.flatsnap.linux.ServiceManager;
 import org.flatsnap.manager.LibvirtManager;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.Problem.Code;
+import org.flatsnap.query.Moments;
 import org.flatsnap.server.ApiServer;
 import org.flatsnap.server.Doors;
 import org.flatsnap.store.KnownStores;
@@ -92,9 +93,7 @@ public final class Daemon implements AutoCloseable {
                 clock,
                 new Engine.Settings(Host.name(), configuration.guardRetention(), configuration.stopTimeout())));
         engine.start(Daemon::tellServiceManager);
-        mount(
-                configuration.view(),
-                new SnapshotTree(catalog, engine, configuration.zone(), configuration.viewAccess()));
+        mount(configuration.view(), new SnapshotTree(catalog, engine, new Moments(clock), configuration.viewAccess()));
         ApiServer server = own(new ApiServer(
                 engine, catalog, doors(configuration), state, clock, () -> List.of(view.get(), watchdog(watch))));
         server.start();

@@ -20,7 +20,7 @@ public enum Consistency {
             }
         }
         throw Problem.invalid(
-                "bad consistency level " + Text.shown(text), "it is none of crash, filesystem", "Choose one of them");
+                "bad consistency level " + Quoted.of(text), "it is none of crash, filesystem", "Choose one of them");
     }
 
     @Override

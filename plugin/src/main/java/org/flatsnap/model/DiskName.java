@@ -10,7 +10,7 @@ public record DiskName(String value) implements Comparable<DiskName> {
     public DiskName {
         if (value == null || !SHAPE.matcher(value).matches()) {
             throw Problem.invalid(
-                    "bad disk name " + Text.shown(String.valueOf(value)),
+                    "bad disk name " + Quoted.of(String.valueOf(value)),
                     "a disk is named like vda or scsi0",
                     "See the names with 'flatsnap vms'");
         }

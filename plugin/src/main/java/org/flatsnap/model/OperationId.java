@@ -24,7 +24,7 @@ public record OperationId(UUID value) {
 
     private static Problem malformed(String text) {
         return Problem.invalid(
-                "bad operation id " + Text.shown(text),
+                "bad operation id " + Quoted.of(text),
                 "it is not a UUID like 123e4567-e89b-12d3-a456-426614174000",
                 "Make one with uuidgen");
     }

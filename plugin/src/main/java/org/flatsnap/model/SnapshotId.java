@@ -19,7 +19,7 @@ public record SnapshotId(String value) implements Comparable<SnapshotId> {
     public SnapshotId {
         if (value == null || !SHAPE.matcher(value).matches()) {
             throw Problem.invalid(
-                    "bad snapshot id " + Text.shown(String.valueOf(value)),
+                    "bad snapshot id " + Quoted.of(String.valueOf(value)),
                     "an id looks like 20261122t081637123-5f3a09bc",
                     "Copy it from 'flatsnap list --json'");
         }

@@ -11,7 +11,7 @@ public record SnapshotName(String value) implements Comparable<SnapshotName> {
     /** Checks and normalises; a {@link Problem} says what is wrong with it. */
     public SnapshotName {
         value = Text.pathComponent("snapshot name", value, MAX_BYTES);
-        String shown = "bad snapshot name " + Text.shown(value);
+        String shown = "bad snapshot name " + Quoted.of(value);
         if (value.startsWith(".")) {
             throw Problem.invalid(shown, "names with a leading '.' are hidden in the view", "Leave the '.' out");
         }

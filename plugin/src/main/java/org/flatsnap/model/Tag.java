@@ -11,7 +11,7 @@ public record Tag(String value) implements Comparable<Tag> {
         value = Text.printable("tag", value, false);
         if (!SHAPE.matcher(value).matches()) {
             throw Problem.invalid(
-                    "bad tag " + Text.shown(value),
+                    "bad tag " + Quoted.of(value),
                     "a tag begins with a letter or digit and has at most 64 letters, digits or . _ : = -",
                     "Write it without spaces and commas");
         }

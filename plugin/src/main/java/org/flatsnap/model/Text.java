@@ -15,7 +15,7 @@ final class Text {
      * @return the name in Unicode normal form C, so that equal looking names are equal
      */
     static String pathComponent(String kind, String value, int maxBytes) {
-        String shown = shown(value);
+        String shown = Quoted.of(value);
         String name = printable(kind, value, false);
         if (name.isEmpty()) {
             throw Problem.invalid("bad " + kind, "it is empty", "Give it at least one character");
@@ -54,35 +54,17 @@ final class Text {
             }
             if (c == 0xFFFD || (c >= Character.MIN_SURROGATE && c <= Character.MAX_SURROGATE)) {
                 throw Problem.invalid(
-                        "bad " + kind + " " + shown(value),
+                        "bad " + kind + " " + Quoted.of(value),
                         "it is not valid UTF-8",
                         "Type it in UTF-8 (check that LANG ends in UTF-8)");
             }
             if (Character.isISOControl(c) || Character.getType(c) == Character.FORMAT || c == 0x2028 || c == 0x2029) {
                 throw Problem.invalid(
-                        "bad " + kind + " " + shown(value),
+                        "bad " + kind + " " + Quoted.of(value),
                         String.format("it contains the invisible character U+%04X", c),
                         "Leave that character out");
             }
         });
         return Normalizer.normalize(value, Normalizer.Form.NFC);
-    }
-
-    /** A quoted, shortened form that is safe in an error message and on a terminal. */
-    static String shown(String value) {
-        StringBuilder text = new StringBuilder("'");
-        value.codePoints().limit(60).forEach(c -> {
-            if (Character.isISOControl(c)
-                    || Character.getType(c) == Character.FORMAT
-                    || Character.getType(c) == Character.SURROGATE
-                    || c == 0x2028
-                    || c == 0x2029) {
-                text.append(String.format("\\u%04x", c));
-            } else {
-                text.appendCodePoint(c);
-            }
-        });
-        return text.append(value.codePointCount(0, value.length()) > 60 ? "...'" : "'")
-                .toString();
     }
 }

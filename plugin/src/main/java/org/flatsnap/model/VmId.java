@@ -14,7 +14,7 @@ public record VmId(String value) implements Comparable<VmId> {
     public VmId {
         if (value == null || !SHAPE.matcher(value).matches()) {
             throw Problem.invalid(
-                    "bad VM id " + Text.shown(String.valueOf(value)),
+                    "bad VM id " + Quoted.of(String.valueOf(value)),
                     "an id has lower case letters, digits and dashes",
                     "Copy it from 'flatsnap vms'");
         }

@@ -47,7 +47,7 @@ import org.flatsnap.server.Gate.Sight;
  * <pre>
  * GET    /v1/health                                   {version, underWay: [operation]}
  * GET    /v1/vms                                      {vms: [VM with its disks]}
- * GET    /v1/snapshots?vm&amp;vmName&amp;...                  {snapshots: [snapshot], next: cursor}, see {@link SnapshotSearch}
+ * GET    /v1/snapshots?q&amp;vm&amp;vmName&amp;...                {snapshots: [snapshot], next: cursor}, see {@link SnapshotSearch}
  * GET    /v1/vms/{vm}/snapshots/{snapshot}            snapshot
  * POST   /v1/vms/{vm}/snapshots                       {name?, description?, tags?, consistency?, strict?, disks?}: 201 snapshot
  * PATCH  /v1/vms/{vm}/snapshots/{snapshot}            {description?, addTags?, removeTags?, held?}: snapshot
@@ -132,7 +132,7 @@ final class Api {
         routes.get("/v1/operations/{id}", this::operation, Action.LIST);
         routes.get(
                 "/v1/audit",
-                context -> context.json(audit.find(AuditSearch.read(context, search.zone()))),
+                context -> context.json(audit.find(AuditSearch.read(context, search.moments()))),
                 Action.READ_AUDIT);
         routes.get("/v1/tokens", tokens::list, Action.LIST_TOKENS);
         routes.post("/v1/tokens", tokens::create, Action.CREATE_TOKEN);

@@ -27,6 +27,8 @@ import org.flatsnap.engine.Finding;
 import org.flatsnap.engine.Finding.Level;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.Problem.Code;
+import org.flatsnap.query.Moments;
+import org.flatsnap.query.QueryLanguage;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -77,7 +79,7 @@ public final class ApiServer implements AutoCloseable {
         Tokens tokens = Tokens.open(state.resolve(Tokens.FILE));
         this.audit = AuditLog.open(state.resolve("audit"), clock);
         this.gate = new Gate(engine, catalog, doors.rules(), tokens, audit, clock);
-        SnapshotSearch search = new SnapshotSearch(engine, clock.getZone());
+        SnapshotSearch search = new SnapshotSearch(engine, new QueryLanguage(new Moments(clock)));
         this.api = new Api(engine, catalog, gate, search, new TokenPaths(tokens, clock), audit, this::findings);
         this.socket = new SocketFile(doors.socket(), doors.socketGroup());
         this.javalin = Javalin.create(this::configure);

@@ -1,12 +1,12 @@
 package org.flatsnap.server;
 
 import io.javalin.http.Context;
-import java.time.ZoneId;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import org.flatsnap.access.AuditQuery;
 import org.flatsnap.catalog.Glob;
+import org.flatsnap.query.Moments;
 
 /** Reads the parameters of {@code GET /v1/audit}: {@code vm} and {@code who} are patterns. */
 final class AuditSearch {
@@ -16,7 +16,7 @@ final class AuditSearch {
 
     private AuditSearch() {}
 
-    static AuditQuery read(Context context, ZoneId zone) {
+    static AuditQuery read(Context context, Moments moments) {
         context.queryParamMap().forEach((name, values) -> Parameters.check(name, values, KNOWN, ""));
         int limit = parameter(context, "limit")
                 .map(text -> Parameters.number("limit", text, AuditQuery.MAX_LIMIT))
@@ -28,8 +28,8 @@ final class AuditSearch {
                 parameter(context, "vm").map(Glob::new),
                 parameter(context, "who").map(Glob::new),
                 parameter(context, "action"),
-                parameter(context, "after").map(text -> Parameters.moment("after", text, zone)),
-                parameter(context, "before").map(text -> Parameters.moment("before", text, zone)),
+                parameter(context, "after").map(text -> moments.moment(Parameters.what("after"), text)),
+                parameter(context, "before").map(text -> moments.moment(Parameters.what("before"), text)),
                 limit,
                 parameter(context, "cursor"));
     }

@@ -1,33 +1,13 @@
 package org.flatsnap.server;
 
-import java.time.DateTimeException;
-import java.time.Instant;
-import java.time.LocalDate;
-import java.time.LocalDateTime;
-import java.time.OffsetDateTime;
-import java.time.ZoneId;
-import java.time.format.DateTimeFormatter;
-import java.time.format.DateTimeFormatterBuilder;
-import java.time.format.ResolverStyle;
-import java.time.temporal.TemporalAccessor;
 import java.util.List;
 import java.util.Set;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.Problem.Code;
+import org.flatsnap.model.Quoted;
 
 /** What the parameters of searches have in common. */
 final class Parameters {
-    /** 2026-11-22, 2026-11-22T14:00 and so on to the nanosecond, the latter also with Z or an offset. */
-    private static final DateTimeFormatter MOMENT = new DateTimeFormatterBuilder()
-            .append(DateTimeFormatter.ISO_LOCAL_DATE)
-            .optionalStart()
-            .appendLiteral('T')
-            .append(DateTimeFormatter.ISO_LOCAL_TIME)
-            .optionalStart()
-            .appendOffsetId()
-            .toFormatter()
-            .withResolverStyle(ResolverStyle.STRICT);
-
     private Parameters() {}
 
     /** Refuses what is not known, stands twice or has no value. */
@@ -48,21 +28,9 @@ final class Parameters {
         }
     }
 
-    static Instant moment(String parameter, String text, ZoneId zone) {
-        try {
-            TemporalAccessor moment =
-                    MOMENT.parseBest(text, OffsetDateTime::from, LocalDateTime::from, LocalDate::from);
-            if (moment instanceof OffsetDateTime exact) {
-                return exact.toInstant();
-            }
-            LocalDateTime local = moment instanceof LocalDateTime time ? time : ((LocalDate) moment).atStartOfDay();
-            return local.atZone(zone).toInstant();
-        } catch (DateTimeException e) {
-            throw bad(
-                    parameter,
-                    Quoted.of(text) + " is no date",
-                    "Write 2026-11-22 or 2026-11-22T14:00 for the time zone " + zone + ", or 2026-11-22T14:00:00Z");
-        }
+    /** What failed where this one is bad. */
+    static String what(String parameter) {
+        return "bad parameter '" + parameter + "'";
     }
 
     static int number(String parameter, String text, int largest) {
@@ -74,6 +42,6 @@ final class Parameters {
     }
 
     static Problem bad(String parameter, String why, String remedy) {
-        return new Problem(Code.INVALID, "bad parameter '" + parameter + "'", why, remedy);
+        return new Problem(Code.INVALID, what(parameter), why, remedy);
     }
 }

@@ -24,6 +24,7 @@ import java.util.TreeSet;
 import org.flatsnap.model.Json;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.Problem.Code;
+import org.flatsnap.model.Quoted;
 
 /** The JSON object that came with a request. Nothing is guessed: what the path does not take, or not so, is refused. */
 final class RequestBody {

@@ -1,7 +1,6 @@
 package org.flatsnap.server;
 
 import io.javalin.http.Context;
-import java.time.ZoneId;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -10,25 +9,29 @@ import java.util.function.UnaryOperator;
 import org.flatsnap.catalog.Order;
 import org.flatsnap.catalog.SnapshotQuery;
 import org.flatsnap.engine.Engine;
+import org.flatsnap.model.Quoted;
 import org.flatsnap.model.Tag;
+import org.flatsnap.query.Moments;
+import org.flatsnap.query.QueryLanguage;
 
-/** Reads the parameters of {@code GET /v1/snapshots}. */
+/** Reads the parameters of {@code GET /v1/snapshots}; {@code q} is a query as {@link QueryLanguage} has it. All must hold. */
 final class SnapshotSearch {
-    private static final Set<String> KNOWN =
-            new TreeSet<>(Set.of("vm", "vmName", "name", "after", "before", "tag", "text", "order", "limit", "cursor"));
+    private static final Set<String> KNOWN = new TreeSet<>(
+            Set.of("vm", "vmName", "name", "after", "before", "tag", "text", "order", "limit", "cursor", "q"));
     private static final String REPEATABLE = "tag";
+    private static final String LANGUAGE = "q";
 
     private final Engine engine;
-    private final ZoneId zone;
+    private final QueryLanguage language;
 
-    SnapshotSearch(Engine engine, ZoneId zone) {
+    SnapshotSearch(Engine engine, QueryLanguage language) {
         this.engine = engine;
-        this.zone = zone;
+        this.language = language;
     }
 
-    /** Where a date without a zone is meant. */
-    ZoneId zone() {
-        return zone;
+    /** Reads the dates. */
+    Moments moments() {
+        return language.moments();
     }
 
     /** @param seen what to look for where a VM is named; a Problem if it may not be seen */
@@ -42,8 +45,8 @@ final class SnapshotSearch {
                 case "vm" -> query.ofVms(Set.of(engine.identify(seen.apply(Names.vm(value)))));
                 case "vmName" -> query.ofVmsNamed(value);
                 case "name" -> query.named(value);
-                case "after" -> query.after(Parameters.moment("after", value, zone));
-                case "before" -> query.before(Parameters.moment("before", value, zone));
+                case "after" -> query.after(moments().moment(Parameters.what("after"), value));
+                case "before" -> query.before(moments().moment(Parameters.what("before"), value));
                 case "text" -> query.containing(value);
                 case "order" -> query.ordered(order(value));
                 case "limit" -> query.limitedTo(Parameters.number("limit", value, SnapshotQuery.MAX_LIMIT));
@@ -51,7 +54,8 @@ final class SnapshotSearch {
                 default -> query;
             };
         }
-        return query;
+        List<String> texts = parameters.getOrDefault(LANGUAGE, List.of());
+        return texts.isEmpty() ? query : language.narrow(query, texts.get(0));
     }
 
     private static TreeSet<Tag> tags(Map<String, List<String>> parameters) {

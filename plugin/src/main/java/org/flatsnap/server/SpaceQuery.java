@@ -4,6 +4,7 @@ import io.javalin.http.Context;
 import java.util.List;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.Problem.Code;
+import org.flatsnap.model.Quoted;
 
 /** Reads the parameters of {@code GET /v1/vms/{vm}/space}. */
 final class SpaceQuery {

@@ -16,6 +16,7 @@ import org.flatsnap.access.Token;
 import org.flatsnap.access.Tokens;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.Problem.Code;
+import org.flatsnap.model.Quoted;
 
 /**
  * The paths of tokens. A repeated request to make one is no retry that gets the first result: the secret is told once and not

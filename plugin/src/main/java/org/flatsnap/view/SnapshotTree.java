@@ -4,14 +4,11 @@ import java.io.IOException;
 import java.nio.file.NoSuchFileException;
 import java.time.Instant;
 import java.time.LocalDate;
-import java.time.ZoneId;
-import java.time.format.DateTimeParseException;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import org.flatsnap.catalog.Catalog;
-import org.flatsnap.catalog.Order;
 import org.flatsnap.catalog.SnapshotQuery;
 import org.flatsnap.catalog.VmEntry;
 import org.flatsnap.engine.Engine;
@@ -19,13 +16,11 @@ import org.flatsnap.fuseview.Attributes;
 import org.flatsnap.fuseview.Directory;
 import org.flatsnap.fuseview.DirectoryEntry;
 import org.flatsnap.fuseview.Node;
-import org.flatsnap.fuseview.SymbolicLink;
 import org.flatsnap.fuseview.Tree;
 import org.flatsnap.model.DiskImage;
-import org.flatsnap.model.Problem;
 import org.flatsnap.model.Snapshot;
-import org.flatsnap.model.SnapshotName;
 import org.flatsnap.model.VmId;
+import org.flatsnap.query.Moments;
 import org.flatsnap.store.Content;
 
 /**
@@ -37,7 +32,11 @@ import org.flatsnap.store.Content;
  *                          nvram.fd            if the VM has one
  *                          disks/&lt;disk&gt;.raw
  * /&lt;vm&gt;/latest -> &lt;yyyy-mm-dd&gt;/&lt;name&gt;
+ * /&lt;vm&gt;/today, yesterday -> &lt;yyyy-mm-dd&gt;   not listed
+ * /&lt;id of a VM&gt; -> &lt;vm&gt;                  not listed
  * </pre>
+ *
+ * and what {@link QueryDirectories} finds.
  *
  * <p>{@link ViewAccess} says who may read what. Safe for use by several threads.
  */
@@ -47,31 +46,27 @@ public final class SnapshotTree implements Tree {
 
     private final Catalog catalog;
     private final Engine engine;
-    private final ZoneId zone;
     private final ViewAccess access;
-    private final VmLabels labels;
+    private final TreePaths paths;
+    private final QueryDirectories queries;
 
-    /** @param zone in which a snapshot's date is told */
-    public SnapshotTree(Catalog catalog, Engine engine, ZoneId zone) {
-        this(catalog, engine, zone, ViewAccess.ROOTS);
+    /** @param moments which day it is, in the zone in which a snapshot's date is told */
+    public SnapshotTree(Catalog catalog, Engine engine, Moments moments) {
+        this(catalog, engine, moments, ViewAccess.ROOTS);
     }
 
     /** The same for others than root. */
-    public SnapshotTree(Catalog catalog, Engine engine, ZoneId zone, ViewAccess access) {
+    public SnapshotTree(Catalog catalog, Engine engine, Moments moments, ViewAccess access) {
         this.catalog = catalog;
         this.engine = engine;
-        this.zone = zone;
         this.access = access;
-        this.labels = new VmLabels(catalog);
+        this.paths = new TreePaths(catalog, moments);
+        this.queries = new QueryDirectories(catalog, paths, access, moments);
     }
 
     @Override
     public Directory root() {
         return new Root();
-    }
-
-    private LocalDate date(Instant moment) {
-        return LocalDate.ofInstant(moment, zone);
     }
 
     private final class Root implements Directory {
@@ -88,13 +83,24 @@ public final class SnapshotTree implements Tree {
 
         @Override
         public Optional<Node> child(String name) {
-            return labels.find(name).map(VmDirectory::new);
+            Optional<Node> vm = paths.labels().find(name).map(VmDirectory::new);
+            return vm.isPresent() ? vm : queries.find(name).or(() -> byId(name));
+        }
+
+        private Optional<Node> byId(String name) {
+            if (!VmId.looksLikeOne(name)) {
+                return Optional.empty();
+            }
+            VmId vm = new VmId(name);
+            return paths.label(vm).flatMap(label -> catalog.newest(vm)
+                    .map(newest -> new Link(access, "id", label, newest.takenAt(), List.of(vm))));
         }
 
         @Override
         public void forEachEntry(Consumer<DirectoryEntry> consumer) {
-            labels.forEach((label, vm) ->
-                    consumer.accept(new DirectoryEntry(label, Node.Kind.DIRECTORY, Inodes.number("vm", vm))));
+            paths.labels()
+                    .forEach((label, vm) ->
+                            consumer.accept(new DirectoryEntry(label, Node.Kind.DIRECTORY, Inodes.number("vm", vm))));
         }
     }
 
@@ -117,64 +123,34 @@ public final class SnapshotTree implements Tree {
         @Override
         public Optional<Node> child(String name) {
             if (name.equals(LATEST)) {
-                return catalog.newest(vm).map(Latest::new);
+                return catalog.newest(vm).map(this::latest);
             }
-            return parse(name)
-                    .filter(day -> firstFrom(day)
-                            .filter(snapshot -> date(snapshot.takenAt()).equals(day))
-                            .isPresent())
-                    .map(day -> new DayDirectory(vm, day));
+            Optional<LocalDate> day = TreePaths.parse(name).filter(date -> paths.has(date, own()));
+            return day.isPresent()
+                    ? day.map(date -> new DayDirectory(vm, date))
+                    : paths.alias(name)
+                            .filter(date -> paths.has(date, own()))
+                            .map(date ->
+                                    new Link(access, "alias", date.toString(), paths.start(date), List.of(vm, name)));
         }
 
-        private Optional<LocalDate> parse(String name) {
-            try {
-                LocalDate day = LocalDate.parse(name);
-                // One spelling only: "+02026-11-22" is a date to the parser too.
-                return day.toString().equals(name) ? Optional.of(day) : Optional.empty();
-            } catch (DateTimeParseException e) {
-                return Optional.empty();
-            }
+        private Node latest(Snapshot snapshot) {
+            String target = paths.day(snapshot.takenAt()) + "/" + snapshot.name();
+            return new Link(access, LATEST, target, snapshot.takenAt(), List.of(vm));
+        }
+
+        private SnapshotQuery own() {
+            return SnapshotQuery.ALL.ofVms(Set.of(vm));
         }
 
         @Override
         public void forEachEntry(Consumer<DirectoryEntry> consumer) throws IOException {
-            Snapshot newest = newest();
+            newest();
             consumer.accept(new DirectoryEntry(LATEST, Node.Kind.SYMBOLIC_LINK, Inodes.number(LATEST, vm)));
-            LocalDate last = date(newest.takenAt());
-            // From day to day by one look-up each, however many snapshots a day has.
-            Optional<Snapshot> next = firstFrom(LocalDate.ofEpochDay(0));
-            while (next.isPresent()) {
-                LocalDate day = date(next.get().takenAt());
-                consumer.accept(new DirectoryEntry(day.toString(), Node.Kind.DIRECTORY, Inodes.number("day", vm, day)));
-                next = day.isBefore(last) ? firstFrom(day.plusDays(1)) : Optional.empty();
-            }
-        }
-
-        private Optional<Snapshot> firstFrom(LocalDate day) {
-            SnapshotQuery query = SnapshotQuery.ALL
-                    .ofVms(Set.of(vm))
-                    .after(day.atStartOfDay(zone).toInstant())
-                    .ordered(Order.OLDEST_FIRST)
-                    .limitedTo(1);
-            return catalog.query(query).snapshots().stream().findFirst();
-        }
-    }
-
-    private final class Latest implements SymbolicLink {
-        private final Snapshot snapshot;
-
-        Latest(Snapshot snapshot) {
-            this.snapshot = snapshot;
-        }
-
-        @Override
-        public String target() {
-            return date(snapshot.takenAt()) + "/" + snapshot.name();
-        }
-
-        @Override
-        public Attributes attributes() {
-            return Inodes.link(access, LATEST, target(), snapshot.takenAt(), snapshot.vm());
+            paths.forEachDay(
+                    own(),
+                    day -> consumer.accept(
+                            new DirectoryEntry(day.toString(), Node.Kind.DIRECTORY, Inodes.number("day", vm, day))));
         }
     }
 
@@ -188,10 +164,7 @@ public final class SnapshotTree implements Tree {
         }
 
         private List<Snapshot> snapshots() {
-            return catalog.between(
-                    vm,
-                    day.atStartOfDay(zone).toInstant(),
-                    day.plusDays(1).atStartOfDay(zone).toInstant());
+            return catalog.between(vm, paths.start(day), paths.start(day.plusDays(1)));
         }
 
         @Override
@@ -199,24 +172,15 @@ public final class SnapshotTree implements Tree {
             Instant newest = snapshots().stream()
                     .map(Snapshot::takenAt)
                     .max(Instant::compareTo)
-                    .orElse(day.atStartOfDay(zone).toInstant());
+                    .orElse(paths.start(day));
             return Inodes.directory(access, "day", newest, vm, day);
         }
 
         @Override
         public Optional<Node> child(String name) {
-            try {
-                SnapshotName wanted = new SnapshotName(name);
-                return catalog.find(vm, wanted)
-                        .filter(snapshot -> wanted.value().equals(name)
-                                && date(snapshot.takenAt()).equals(day))
-                        .map(SnapshotDirectory::new);
-            } catch (Problem e) {
-                if (e.code() == Problem.Code.INVALID) {
-                    return Optional.empty();
-                }
-                throw e;
-            }
+            return paths.find(vm, name)
+                    .filter(snapshot -> paths.day(snapshot.takenAt()).equals(day))
+                    .map(SnapshotDirectory::new);
         }
 
         @Override

@@ -26,6 +26,13 @@ final class VmLabels {
         return Optional.ofNullable(present().get(label));
     }
 
+    Optional<String> of(VmId vm) {
+        return present().entrySet().stream()
+                .filter(entry -> entry.getValue().equals(vm))
+                .map(Map.Entry::getKey)
+                .findFirst();
+    }
+
     void forEach(BiConsumer<String, VmId> consumer) {
         present().forEach(consumer);
     }

@@ -163,6 +163,10 @@ class CommandsTest {
         assertThat(names("--vm", "finder", "--after", "2020-01-01", "--before", "2999-01-01T00:00"))
                 .hasSize(3);
 
+        assertThat(names("vm=find* tag=prod")).containsExactly("nightly-2", "nightly-1");
+        assertThat(names("vm=finder", "on=today", "before the", "--oldest-first"))
+                .containsExactly("nightly-2");
+
         Run first = done("find", "--vm", "finder", "--limit", "2");
         String cursor =
                 first.err().substring(first.err().indexOf("--cursor ") + 9).strip();
@@ -171,7 +175,7 @@ class CommandsTest {
         Run none = done("find", "--vm", "finder", "--before", "1999-12-31");
         assertThat(none.out()).isEmpty();
         assertThat(none.err()).isEqualToNormalizingNewlines("note: no snapshots\n");
-        assertThat(failed("find", "--after", "yesterday").err()).contains("bad parameter 'after'", "2026-11-22T14:00");
+        assertThat(failed("find", "--after", "tomorrow").err()).contains("bad parameter 'after'", "2026-11-22T14:00");
     }
 
     private static List<String> names(String... criteria) {

@@ -34,6 +34,7 @@ import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.VmId;
 import org.flatsnap.model.VmName;
 import org.flatsnap.model.VmState;
+import org.flatsnap.query.Moments;
 import org.flatsnap.store.Content;
 import org.flatsnap.store.DiskStamp;
 import org.flatsnap.store.Intent;
@@ -385,7 +386,7 @@ class ZfsEngineTest {
         write("1");
         try (MountedTree mounted = MountedTree.mount(
                 mountPoint,
-                new SnapshotTree(host.catalog(), host.engine(), ZoneOffset.UTC),
+                new SnapshotTree(host.catalog(), host.engine(), Moments.in(ZoneOffset.UTC)),
                 MountOptions.named("flatsnap-test"))) {
             assertThat(mounted.isMounted()).isTrue();
             Path snapshot = mountPoint.resolve(VM.value()).resolve("latest");

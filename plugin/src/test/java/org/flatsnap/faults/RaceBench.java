@@ -33,6 +33,7 @@ import org.flatsnap.hypervisor.Quiescer;
 import org.flatsnap.model.Disk;
 import org.flatsnap.model.VmId;
 import org.flatsnap.model.VmState;
+import org.flatsnap.query.Moments;
 import org.flatsnap.server.ApiServer;
 import org.flatsnap.server.Doors;
 import org.flatsnap.server.FakeManager;
@@ -92,7 +93,9 @@ final class RaceBench implements AutoCloseable {
                 new Engine.Settings("node1", Duration.ofDays(7), Duration.ofSeconds(30)));
         engine.start();
         mounted = MountedTree.mount(
-                state.resolve("view"), new SnapshotTree(catalog, engine, zone), MountOptions.named("flatsnap-races"));
+                state.resolve("view"),
+                new SnapshotTree(catalog, engine, Moments.in(zone)),
+                MountOptions.named("flatsnap-races"));
         server = new ApiServer(engine, catalog, Doors.socket(socket()), state, Clock.system(zone), List::of);
         server.start();
     }

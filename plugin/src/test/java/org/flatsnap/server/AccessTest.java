@@ -256,6 +256,8 @@ class AccessTest {
                 "?vmName=*",
                 "?vmName=[a-z]*",
                 "?after=2020-01-01",
+                "?q=s",
+                "?q=vm%3D*%20on%3Dtoday",
                 "?limit=10000")) {
             assertThat(texts(as("bin").send("GET", "/v1/snapshots" + query), "snapshots", "vmName"))
                     .describedAs(query)

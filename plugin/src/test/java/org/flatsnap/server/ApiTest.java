@@ -190,6 +190,9 @@ class ApiTest {
         assertThat(names("name=nightly-[12]")).containsExactly("nightly-2", "nightly-1");
         assertThat(names("vm=find-a&after=2020-01-01&before=2999-12-31T23:59:59%2B01:00"))
                 .hasSize(2);
+        assertThat(names("q=" + encoded("vm=find-* tag=prod on=today upgrade"))).containsExactly("nightly-2");
+        assertThat(names("vm=find-a&order=oldest&q=" + encoded("name=\"nightly-*\"")))
+                .containsExactly("nightly-1", "nightly-2");
         assertThat(names("vm=find-a&before=2020-01-01T00:00")).isEmpty();
         assertThat(names("vm=find-a&after=2999-01-01T00:00:00Z")).isEmpty();
 

@@ -14,10 +14,16 @@ import java.nio.file.attribute.BasicFileAttributeView;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.List;
+import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.flatsnap.fuseview.MountOptions;
 import org.flatsnap.fuseview.MountedTree;
+import org.flatsnap.model.Description;
+import org.flatsnap.model.Labels;
+import org.flatsnap.model.OperationId;
 import org.flatsnap.model.Snapshot;
+import org.flatsnap.model.Tag;
+import org.flatsnap.query.Moments;
 import org.flatsnap.testing.Bench;
 import org.flatsnap.testing.Bench.Domain;
 import org.flatsnap.testing.Commands;
@@ -43,7 +49,7 @@ class SnapshotTreeTest {
         vm = bench.define("view", rawDisk("vda", disk));
         mounted = MountedTree.mount(
                 mountPoint,
-                new SnapshotTree(bench.catalog(), bench.engine(), ZoneOffset.UTC),
+                new SnapshotTree(bench.catalog(), bench.engine(), Moments.in(ZoneOffset.UTC)),
                 MountOptions.named("flatsnap-test"));
     }
 
@@ -185,7 +191,7 @@ class SnapshotTreeTest {
         mounted.close();
         mounted = MountedTree.mount(
                 mountPoint,
-                new SnapshotTree(bench.catalog(), bench.engine(), ZoneOffset.UTC),
+                new SnapshotTree(bench.catalog(), bench.engine(), Moments.in(ZoneOffset.UTC)),
                 MountOptions.named("flatsnap-test"));
         assertThat(find("-printf", "%P %i %T@\\n")).isEqualTo(before);
         assertThat(before.lines().map(line -> line.split(" ")[1]).distinct()).hasSize(9);
@@ -204,5 +210,102 @@ class SnapshotTreeTest {
                 .containsExactlyInAnyOrder(
                         vm.name() + "~" + vm.uuid().substring(0, 8),
                         second.name() + "~" + second.uuid().substring(0, 8));
+    }
+
+    private List<String> ls(String path) {
+        return Commands.run("ls", "-A", mountPoint.resolve(path).toString())
+                .lines()
+                .toList();
+    }
+
+    private Path follow(String path) throws IOException {
+        return mountPoint.resolve(path).toRealPath();
+    }
+
+    @Test
+    void aQueryIsADirectoryOfLinks() throws IOException {
+        Snapshot first = bench.take(vm, "before-upgrade");
+        Snapshot second = bench.take(vm, "nightly");
+        bench.engine()
+                .relabel(
+                        OperationId.random(),
+                        vm.uuid(),
+                        "nightly",
+                        labels -> new Labels(
+                                new Description("nginx 1.28"), new TreeSet<>(List.of(new Tag("prod"))), false));
+
+        String link = vm.name() + "@before-upgrade";
+        assertThat(ls(".search/name=before-*")).containsExactly(link);
+        assertThat(follow(".search/name=before-*/" + link)).isEqualTo(directory(first));
+        assertThat(mountPoint.resolve(".search/name=before-*/" + link + "/disks/vda.raw"))
+                .hasSize(1 << 20);
+        assertThat(ls(".search/vm=" + vm.name() + " on=today")).hasSize(2);
+        assertThat(ls(".search/vm=" + vm.uuid())).hasSize(2);
+        assertThat(ls(".search/NGINX 1.28")).containsExactly(vm.name() + "@nightly");
+        assertThat(ls(".search/tag=absent")).isEmpty();
+        assertThat(ls(".by-tag")).containsExactly("prod");
+        assertThat(follow(".by-tag/prod/" + vm.name() + "@nightly")).isEqualTo(directory(second));
+        assertThat(ls(".by-date/today/"))
+                .hasSize(2)
+                .isEqualTo(ls(".by-date/" + ls(".by-date").get(0)));
+        assertThat(follow(".by-date/today/" + second.id())).isEqualTo(directory(second));
+
+        // What does not match is not there, though it is a snapshot.
+        assertThat(mountPoint.resolve(".search/tag=prod/" + link)).doesNotExist();
+        assertThat(mountPoint.resolve(".by-date/yesterday")).doesNotExist();
+        assertThat(mountPoint.resolve(".by-date/2020-01-01")).doesNotExist();
+        assertThat(mountPoint.resolve(".by-tag/absent")).doesNotExist();
+
+        bench.delete(vm, "nightly");
+        assertThat(ls(".by-tag")).isEmpty();
+        assertThat(ls(".search/vm=" + vm.name())).containsExactly(link);
+    }
+
+    @Test
+    void aWrongQueryIsADirectoryThatExplainsIt() {
+        assertThat(ls(".search/after=soon")).containsExactly("error.txt");
+        assertThat(mountPoint.resolve(".search/after=soon/error.txt"))
+                .content()
+                .startsWith("bad query 'after=soon': 'soon' is no date. Write 2026-11-22,")
+                .endsWith("\n");
+    }
+
+    @Test
+    void aliasesAndIdsLeadToTheirVmAndDay() throws IOException {
+        Snapshot snapshot = bench.take(vm, "s0");
+        assertThat(follow(vm.name() + "/today/s0")).isEqualTo(directory(snapshot));
+        assertThat(mountPoint.resolve(vm.name() + "/yesterday")).doesNotExist();
+        assertThat(follow(vm.uuid() + "/latest")).isEqualTo(directory(snapshot));
+        assertThat(mountPoint.resolve("a0000000-0000-0000-0000-000000000000")).doesNotExist();
+    }
+
+    @Test
+    void whatIsFoundByNameOnlyStandsInNoListing() {
+        bench.take(vm, "s0");
+        assertThat(ls("")).containsExactly(vm.name());
+        assertThat(ls(vm.name())).hasSize(2).contains("latest");
+        assertThat(find("-name", "*.raw").lines()).hasSize(1);
+    }
+
+    @Test
+    void aLinkThatCouldMeanAnotherSnapshotIsNamedByTheId() throws IOException {
+        Domain odd = bench.defineExactly(vm.name() + "@a", rawDisk("vda", bench.disk("odd.raw", "x")));
+        Snapshot first = bench.take(vm, "a@b");
+        Snapshot second = bench.take(odd, "b");
+        assertThat(ls(".search/name=*b"))
+                .hasSize(2)
+                .contains(vm.name() + "@a@b")
+                .containsAnyOf(first.id().value(), second.id().value());
+        for (String link : ls(".search/name=*b")) {
+            assertThat(follow(".search/name=*b/" + link)).isIn(directory(first), directory(second));
+        }
+        assertThat(Commands.run(
+                                "find",
+                                "-L",
+                                mountPoint.resolve(".search/name=*b").toString(),
+                                "-name",
+                                "*.raw")
+                        .lines())
+                .hasSize(2);
     }
 }

@@ -13,6 +13,7 @@ import java.util.stream.Stream;
 import org.flatsnap.fuseview.MountOptions;
 import org.flatsnap.fuseview.MountedTree;
 import org.flatsnap.linux.Accounts;
+import org.flatsnap.query.Moments;
 import org.flatsnap.testing.Bench;
 import org.flatsnap.testing.Bench.Domain;
 import org.flatsnap.testing.Commands;
@@ -46,7 +47,7 @@ class ViewAccessTest {
     private MountedTree mount(ViewAccess access) throws IOException {
         return MountedTree.mount(
                 directory.resolve("view"),
-                new SnapshotTree(bench.catalog(), bench.engine(), ZoneOffset.UTC, access),
+                new SnapshotTree(bench.catalog(), bench.engine(), Moments.in(ZoneOffset.UTC), access),
                 MountOptions.named("flatsnap-test"));
     }
 
