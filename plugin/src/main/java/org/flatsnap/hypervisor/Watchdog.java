@@ -58,6 +58,12 @@ final class Watchdog {
         Guests guests = new Libvirt(arguments[0]);
         Path directory = Path.of(arguments[1]);
         Duration patience = Duration.ofMillis(Long.parseLong(arguments[2]));
+        if (!Files.isDirectory(directory)) {
+            // The daemon made it, so its file system has gone: what is made in its place would hide below the next
+            // mount.
+            LOG.error("{} is gone, and with it the notes of who may stand still", directory);
+            System.exit(1);
+        }
         Watcher watcher = new Watcher(guests, new GuestNotes(directory), patience);
         String own = UUID.randomUUID().toString();
         Path inCharge = directory.resolveSibling(IN_CHARGE);

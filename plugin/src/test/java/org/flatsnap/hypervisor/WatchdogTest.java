@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -281,5 +282,26 @@ class WatchdogTest {
             }
             assertThat(quiescer.unconfirmed()).isEmpty();
         }
+    }
+
+    /** A state directory that is unmounted must not be made anew below its mount point. */
+    @Test
+    void whereTheNotesAreGoneItEndsAndMakesNothing() throws IOException, InterruptedException {
+        Path gone = directory.resolveSibling("unmounted").resolve("guests");
+        Process process = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        Watchdog.class.getName(),
+                        Bench.URI,
+                        gone.toString(),
+                        "1000")
+                .redirectErrorStream(true)
+                .start();
+        started.add(process);
+        assertThat(new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8))
+                .contains(gone + " is gone");
+        assertThat(process.waitFor()).isEqualTo(1);
+        assertThat(gone.getParent()).doesNotExist();
     }
 }
