@@ -3,9 +3,11 @@ package org.flatsnap.cli;
 import com.google.gson.JsonObject;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.flatsnap.cli.Answers.Audit;
 import org.flatsnap.cli.Answers.AuditLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParentCommand;
 
@@ -34,24 +36,11 @@ final class AuditCommand implements Runnable {
     @Option(names = "--action", paramLabel = "ACTION", description = "Exactly this, such as take or delete.")
     private String action;
 
-    @Option(names = "--after", paramLabel = "DATE", description = "Then or later.")
-    private String after;
+    @Mixin
+    private PeriodOptions period;
 
-    @Option(names = "--before", paramLabel = "DATE", description = "Earlier.")
-    private String before;
-
-    @Option(
-            names = "--limit",
-            paramLabel = "N",
-            defaultValue = "50",
-            description = "Show at most so many (default: ${DEFAULT-VALUE}).")
-    private int limit;
-
-    @Option(
-            names = "--cursor",
-            paramLabel = "C",
-            description = "Go on where an earlier search with the same options ended.")
-    private String cursor;
+    @Mixin
+    private PageOptions page;
 
     @Override
     public void run() {
@@ -60,10 +49,8 @@ final class AuditCommand implements Runnable {
         query.add("vm", vm);
         query.add("who", who);
         query.add("action", action);
-        query.add("after", after);
-        query.add("before", before);
-        query.add("limit", Integer.toString(limit));
-        query.add("cursor", cursor);
+        period.addTo(query);
+        page.addTo(query);
         JsonObject answer = session.get(query.path());
         if (session.printed(answer)) {
             return;
@@ -81,9 +68,7 @@ final class AuditCommand implements Runnable {
                         line.result(),
                         detail(line)));
         session.print(table);
-        if (audit.next() != null) {
-            session.note("there are more: repeat this with --cursor " + audit.next());
-        }
+        PageOptions.announce(session, Optional.ofNullable(audit.next()));
     }
 
     private static String text(String value) {

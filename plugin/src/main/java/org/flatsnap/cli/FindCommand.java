@@ -3,6 +3,7 @@ package org.flatsnap.cli;
 import java.util.List;
 import java.util.Optional;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.ParentCommand;
@@ -41,11 +42,8 @@ final class FindCommand implements Runnable {
     @Option(names = "--name", paramLabel = "GLOB", description = "The snapshot's name.")
     private String name;
 
-    @Option(names = "--after", paramLabel = "DATE", description = "Taken then or later.")
-    private String after;
-
-    @Option(names = "--before", paramLabel = "DATE", description = "Taken earlier.")
-    private String before;
+    @Mixin
+    private PeriodOptions period;
 
     @Option(
             names = {"-t", "--tag"},
@@ -62,18 +60,8 @@ final class FindCommand implements Runnable {
     @Option(names = "--oldest-first", description = "Begin with the oldest.")
     private boolean oldestFirst;
 
-    @Option(
-            names = "--limit",
-            paramLabel = "N",
-            defaultValue = "50",
-            description = "Show at most so many (default: ${DEFAULT-VALUE}).")
-    private int limit;
-
-    @Option(
-            names = "--cursor",
-            paramLabel = "C",
-            description = "Go on where an earlier search with the same options ended.")
-    private String cursor;
+    @Mixin
+    private PageOptions page;
 
     @Override
     public void run() {
@@ -82,14 +70,12 @@ final class FindCommand implements Runnable {
         query.add("q", terms.isEmpty() ? null : String.join(" ", terms));
         query.add("vmName", vm);
         query.add("name", name);
-        query.add("after", after);
-        query.add("before", before);
+        period.addTo(query);
         tags.forEach(tag -> query.add("tag", tag));
         query.add("text", text);
         query.add("order", oldestFirst ? "oldest" : "newest");
-        query.add("limit", Integer.toString(limit));
-        query.add("cursor", cursor);
+        page.addTo(query);
         Optional<String> next = SnapshotTable.print(session, session.get(query.path()), true);
-        next.ifPresent(value -> session.note("there are more: repeat this with --cursor " + value));
+        PageOptions.announce(session, next);
     }
 }
