@@ -29,20 +29,6 @@ public final class Descriptor implements AutoCloseable {
         return open(path, CLibrary.O_RDONLY, 0);
     }
 
-    /** Opens what exists for writing, such as a device or a pipe, which waits for its reader. */
-    public static Descriptor openForWriting(Path path) throws ErrnoException {
-        return open(path, CLibrary.O_WRONLY, 0);
-    }
-
-    /**
-     * Makes a new file with mode 0600 and opens it for writing.
-     *
-     * @throws ErrnoException EEXIST if there is one
-     */
-    public static Descriptor createForWriting(Path path) throws ErrnoException {
-        return open(path, CLibrary.O_WRONLY | CLibrary.O_CREAT | CLibrary.O_EXCL, 0600);
-    }
-
     /** The number by which C libraries know it, valid until {@link #close()}. */
     public int number() {
         return number;

@@ -72,14 +72,13 @@ enum Effects {
             rule("org/flatsnap/linux/CLibrary\\.(fchmod|fchown|fsync|ioctl|setxattr|unlink)", CHANGE),
             rule("org/flatsnap/linux/CLibrary\\.(flock|getxattr|open|statfs|statx)", LOOK),
             rule("org/flatsnap/linux/CLibrary\\.(close|strerror)", NOTHING),
-            rule("org/flatsnap/linux/Descriptor\\.(createForWriting)", CHANGE),
             rule("org/flatsnap/linux/Descriptor\\..*", NOTHING),
             rule("org/flatsnap/linux/(Durability\\.sync|FileIdentity\\.copy|Reflink\\.cloneFile)", CHANGE),
             rule("org/flatsnap/linux/(FileIdentity|Reflink)\\..*", NOTHING),
             rule("org/flatsnap/linux/(Flock|OpenFiles|Programs)\\..*", NOTHING),
             rule(
-                    "org/flatsnap/linux/zfs/LibZfsCore\\.lzc_(clone|destroy|destroy_snaps|hold|promote|receive|release"
-                            + "|rename|send|snapshot|sync)",
+                    "org/flatsnap/linux/zfs/LibZfsCore\\.lzc_(clone|destroy|destroy_snaps|hold|promote|release"
+                            + "|rename|snapshot|sync)",
                     NOTHING),
             rule("org/flatsnap/linux/zfs/LibZfsCore\\.(libzfs_core_init|load|lzc_.*)", NOTHING),
             rule(

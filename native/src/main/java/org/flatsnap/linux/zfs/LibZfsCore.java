@@ -42,10 +42,4 @@ interface LibZfsCore extends Library {
     int lzc_snaprange_space(String first, String last, LongByReference bytes);
 
     int lzc_sync(String pool, Pointer arguments, PointerByReference unused);
-
-    int lzc_send_space(String snapshot, String from, int flags, LongByReference bytes);
-
-    int lzc_send(String snapshot, String from, int descriptor, int flags);
-
-    int lzc_receive(String snapshot, Pointer properties, String origin, int force, int raw, int descriptor);
 }

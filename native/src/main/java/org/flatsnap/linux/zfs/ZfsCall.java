@@ -5,7 +5,6 @@ import static org.flatsnap.linux.zfs.ZfsErrno.EACCES;
 import static org.flatsnap.linux.zfs.ZfsErrno.EBUSY;
 import static org.flatsnap.linux.zfs.ZfsErrno.EDQUOT;
 import static org.flatsnap.linux.zfs.ZfsErrno.EEXIST;
-import static org.flatsnap.linux.zfs.ZfsErrno.EINTR;
 import static org.flatsnap.linux.zfs.ZfsErrno.EINVAL;
 import static org.flatsnap.linux.zfs.ZfsErrno.ENODEV;
 import static org.flatsnap.linux.zfs.ZfsErrno.ENOENT;
@@ -116,30 +115,6 @@ enum ZfsCall {
                             "the two are no snapshots of one dataset, the first before the last",
                             "Check their order with zfs list -t snapshot"))),
     SYNC("lzc_sync", Map.of(ENOENT, new Diagnosis("there is no such pool", "Check the name with zpool list"))),
-    SEND_SPACE("lzc_send_space", Map.of(EXDEV, Notes.NOT_EARLIER)),
-    SEND(
-            "lzc_send",
-            Map.of(
-                    EXDEV,
-                    Notes.NOT_EARLIER,
-                    EINTR,
-                    new Diagnosis("the reader closed its end, or a signal came", "See why the reading side ended"))),
-    RECEIVE(
-            "lzc_receive",
-            Map.of(
-                    ENOENT,
-                            new Diagnosis(
-                                    "the dataset above the target, or the snapshot the stream builds on, is missing",
-                                    "Check the name; send a full stream"),
-                    ENODEV, new Diagnosis("the target lacks the snapshot the stream builds on", "Send a full stream"),
-                    EEXIST,
-                            new Diagnosis(
-                                    "the target exists, and the stream is full or the snapshot is there too",
-                                    "Receive under a new name"),
-                    EINVAL,
-                            new Diagnosis(
-                                    "this is no stream of one snapshot, or it is cut off",
-                                    "Send it again and check the transport"))),
     DEVICE(
             "wait for the device",
             Map.of(
@@ -170,13 +145,5 @@ enum ZfsCall {
     /** The errno by its name where it has one. */
     static String symbol(int errno) {
         return ZfsErrno.of(errno).map(ZfsErrno::name).orElse("errno " + errno);
-    }
-
-    /** What two calls share; an enum's constants come before its fields. */
-    private static final class Notes {
-        private static final Diagnosis NOT_EARLIER = new Diagnosis(
-                "the first snapshot is no earlier one of the same dataset or its origin", "Send a full stream");
-
-        private Notes() {}
     }
 }

@@ -4,10 +4,7 @@ import com.sun.jna.Memory;
 import com.sun.jna.Native;
 import com.sun.jna.ptr.LongByReference;
 import com.sun.jna.ptr.PointerByReference;
-import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -15,9 +12,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
-import org.flatsnap.linux.Descriptor;
 
 /**
  * Changes datasets and snapshots through libzfs_core: each method is one call, atomic in the kernel, on disk when it returns, and
@@ -300,66 +295,6 @@ public final class ZfsCore {
         }
     }
 
-    /**
-     * About how long the stream of {@link #send} will be.
-     *
-     * @return bytes
-     * @throws ZfsException as {@link #send}
-     */
-    public long sendSpace(SnapshotName snapshot, Optional<SnapshotName> from, Set<SendFlag> flags) throws ZfsException {
-        LongByReference bytes = new LongByReference();
-        int errno = library.lzc_send_space(snapshot.toString(), textOrNull(from), bits(flags), bytes);
-        require(ZfsCall.SEND_SPACE, snapshot, errno);
-        return bytes.getValue();
-    }
-
-    /**
-     * Writes a snapshot as a stream: whole, or what changed since an earlier one.
-     *
-     * @param from an earlier snapshot of the same dataset, or of its origin
-     * @param target a new file, made with mode 0600 and removed again if the call fails; or a pipe or socket that exists,
-     *     such as one of mkfifo(3), where opening it waits for the reader. A file is not flushed to its device.
-     * @throws ZfsException ENOENT, EXDEV (no earlier snapshot), EINTR or EPIPE (the reader closed its end), EACCES (key not
-     *     loaded)
-     * @throws org.flatsnap.linux.ErrnoException if the target cannot be opened, EEXIST if it is a file
-     */
-    public void send(SnapshotName snapshot, Optional<SnapshotName> from, Set<SendFlag> flags, Path target)
-            throws IOException {
-        boolean file = !Files.exists(target) || Files.isRegularFile(target);
-        boolean sent = false;
-        try (Descriptor descriptor = file ? Descriptor.createForWriting(target) : Descriptor.openForWriting(target)) {
-            try {
-                int errno = library.lzc_send(snapshot.toString(), textOrNull(from), descriptor.number(), bits(flags));
-                require(ZfsCall.SEND, snapshot, errno);
-                sent = true;
-            } finally {
-                if (file && !sent) {
-                    Files.delete(target);
-                }
-            }
-        }
-    }
-
-    /**
-     * Makes a snapshot from a stream, and its dataset if the stream is a full one. What the target has is never rolled back.
-     *
-     * @param target the snapshot to make
-     * @param origin for an increment that becomes a clone: the snapshot here it builds on
-     * @param raw whether the stream was sent with {@link SendFlag#RAW}
-     * @param source a file, or a pipe or socket, where opening it waits for the writer
-     * @throws ZfsException EEXIST, ENOENT, ENODEV (the target lacks the snapshot the stream builds on), ETXTBSY (changed since),
-     *     EINVAL (no stream), ZFS_ERR_STREAM_TRUNCATED, ENOSPC, EDQUOT, ECHKSUM
-     * @throws org.flatsnap.linux.ErrnoException if the source cannot be opened
-     */
-    public void receive(SnapshotName target, Optional<SnapshotName> origin, boolean raw, Path source)
-            throws IOException {
-        try (Descriptor descriptor = Descriptor.openForReading(source)) {
-            int errno = library.lzc_receive(
-                    target.toString(), null, textOrNull(origin), 0, raw ? 1 : 0, descriptor.number());
-            require(ZfsCall.RECEIVE, target, errno);
-        }
-    }
-
     private static String onePool(ZfsCall call, Collection<SnapshotName> snapshots) throws ZfsException {
         Set<String> pools = new HashSet<>();
         for (SnapshotName snapshot : snapshots) {
@@ -387,14 +322,6 @@ public final class ZfsCore {
         NameValueList list = NameValueList.empty();
         texts.forEach(list::addString);
         return list;
-    }
-
-    private static int bits(Set<SendFlag> flags) {
-        return flags.stream().mapToInt(SendFlag::bit).sum();
-    }
-
-    private static String textOrNull(Optional<SnapshotName> name) {
-        return name.map(SnapshotName::toString).orElse(null);
     }
 
     /** Reads and frees the list of failures that a call left. */

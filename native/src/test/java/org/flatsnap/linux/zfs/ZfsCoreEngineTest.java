@@ -1,7 +1,6 @@
 package org.flatsnap.linux.zfs;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.flatsnap.linux.zfs.TestPools.LIMIT;
 import static org.flatsnap.linux.zfs.TestPools.OTHER;
 import static org.flatsnap.linux.zfs.TestPools.TANK;
@@ -14,21 +13,16 @@ import static org.flatsnap.linux.zfs.TestPools.write;
 
 import java.io.IOException;
 import java.nio.channels.FileChannel;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import org.flatsnap.linux.Errno;
-import org.flatsnap.linux.ErrnoException;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -383,97 +377,6 @@ class ZfsCoreEngineTest {
         zfs.release(Map.of(first, "another"));
         zfs.release(Map.of(first, "org.flatsnap:reader"));
         assertThat(zfs.holds(first)).isEmpty();
-    }
-
-    @Test
-    void streamsCarrySnapshotsToAnotherPool(@TempDir Path directory) throws Exception {
-        DatasetName disk = volume("sent");
-        DatasetName copy = OTHER.child("received");
-        Path full = directory.resolve("full");
-        zfs.snapshot(List.of(disk.snapshot("a")), none());
-        write(disk, "second");
-        zfs.snapshot(List.of(disk.snapshot("b")), none());
-
-        zfs.send(disk.snapshot("a"), Optional.empty(), Set.of(), full);
-        zfs.receive(copy.snapshot("a"), Optional.empty(), false, full);
-        assertReads(copy, "tank/sent");
-
-        Path pipe = directory.resolve("pipe");
-        run("mkfifo", pipe.toString());
-        ExecutorService sender = Executors.newSingleThreadExecutor();
-        Future<?> sent = sender.submit(() -> {
-            zfs.send(
-                    disk.snapshot("b"),
-                    Optional.of(disk.snapshot("a")),
-                    Set.of(SendFlag.LARGE_BLOCK, SendFlag.COMPRESS, SendFlag.EMBED_DATA),
-                    pipe);
-            return null;
-        });
-        zfs.receive(copy.snapshot("b"), Optional.empty(), false, pipe);
-        sent.get();
-        sender.shutdown();
-
-        assertReads(copy, "second");
-        assertThat(programs.properties(copy.snapshot("b"), "guid"))
-                .isEqualTo(programs.properties(disk.snapshot("b"), "guid"));
-        assertThat(zfs.sendSpace(disk.snapshot("b"), Optional.of(disk.snapshot("a")), Set.of()))
-                .isBetween(1L << 20, 4L << 20);
-    }
-
-    @Test
-    void aReaderThatGoesAwayEndsTheStream(@TempDir Path directory) throws Exception {
-        SnapshotName snapshot = volume("pipe").snapshot("s");
-        zfs.snapshot(List.of(snapshot), none());
-        Path pipe = directory.resolve("pipe");
-        run("mkfifo", pipe.toString());
-        ExecutorService reader = Executors.newSingleThreadExecutor();
-        Future<String> read = reader.submit(() -> run("head", "-c", "8", pipe.toString()));
-
-        // 2.1 on Linux 6.1 finds the signal that comes with EPIPE.
-        assertRefused(ZfsErrno.EINTR, () -> zfs.send(snapshot, Optional.empty(), Set.of(), pipe));
-
-        assertThat(read.get()).isNotEmpty();
-        reader.shutdown();
-        assertThat(pipe).exists();
-    }
-
-    @Test
-    void aStreamThatCannotBeIsRefused(@TempDir Path directory) throws IOException {
-        DatasetName disk = volume("streams");
-        DatasetName copy = OTHER.child("streams");
-        for (String name : List.of("a", "b")) {
-            write(disk, name);
-            zfs.snapshot(List.of(disk.snapshot(name)), none());
-        }
-        Path full = directory.resolve("full");
-        Path increment = directory.resolve("increment");
-        zfs.send(disk.snapshot("a"), Optional.empty(), Set.of(), full);
-        zfs.send(disk.snapshot("b"), Optional.of(disk.snapshot("a")), Set.of(), increment);
-
-        assertThatThrownBy(() -> zfs.send(disk.snapshot("a"), Optional.empty(), Set.of(), full))
-                .isInstanceOfSatisfying(
-                        ErrnoException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EEXIST));
-        Path none = directory.resolve("none");
-        assertRefused(ZfsErrno.ENOENT, () -> zfs.send(disk.snapshot("absent"), Optional.empty(), Set.of(), none));
-        assertRefused(
-                ZfsErrno.EXDEV, () -> zfs.send(disk.snapshot("a"), Optional.of(disk.snapshot("b")), Set.of(), none));
-        assertThat(none).doesNotExist();
-
-        DatasetName stranger = volume("stranger");
-        zfs.snapshot(List.of(stranger.snapshot("a")), none());
-        assertRefused(ZfsErrno.ENODEV, () -> zfs.receive(stranger.snapshot("b"), Optional.empty(), false, increment));
-        zfs.receive(copy.snapshot("a"), Optional.empty(), false, full);
-        assertRefused(ZfsErrno.EEXIST, () -> zfs.receive(copy.snapshot("a"), Optional.empty(), false, full));
-        write(copy, "changed");
-        assertRefused(ZfsErrno.ETXTBSY, () -> zfs.receive(copy.snapshot("b"), Optional.empty(), false, increment));
-        Path noise = Files.write(directory.resolve("noise"), new byte[1 << 16]);
-        assertRefused(
-                ZfsErrno.EINVAL, () -> zfs.receive(OTHER.child("new").snapshot("a"), Optional.empty(), false, noise));
-        Path cut = Files.write(directory.resolve("cut"), Arrays.copyOf(Files.readAllBytes(full), 1 << 16));
-        assertRefused(
-                ZfsErrno.ZFS_ERR_STREAM_TRUNCATED,
-                () -> zfs.receive(OTHER.child("new").snapshot("a"), Optional.empty(), false, cut));
-        assertThat(zfs.exists(OTHER.child("new"))).isFalse();
     }
 
     @Test
