@@ -284,12 +284,12 @@ public final class Engine implements AutoCloseable {
 
     /** Takes over a snapshot that others took. */
     public Snapshot adopt(OperationId operation, String vm, String snapshot) {
-        return operations.run(
+        return orderly(() -> operations.run(
                 operation,
                 Optional.of(vm),
                 "adopt snapshot " + snapshot + " of " + vm,
                 Snapshot.class,
-                progress -> foreign.adopt(operation, vm, snapshot));
+                progress -> foreign.adopt(operation, vm, snapshot)));
     }
 
     /**

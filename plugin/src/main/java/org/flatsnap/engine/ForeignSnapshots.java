@@ -112,18 +112,27 @@ final class ForeignSnapshots {
             return named;
         }
         if (!named.untouchable()) {
-            throw new Problem(
-                    Code.EXISTS,
-                    "cannot adopt snapshot " + named.name(),
-                    "it is flatsnap's own",
-                    "There is no need to");
+            throw own(named);
         }
         try (VmLock lock = stores.lock(named.vm(), named.stores())) {
-            Snapshot adopted = named.adopted(operation);
-            stores.require(adopted.home()).adopt(adopted);
+            Store home = stores.require(named.home());
+            // Recovery may have brought a first try to its end while this one waited.
+            Optional<Snapshot> earlier = home.read(named.vm(), named.id());
+            if (earlier.filter(other -> !other.operation().equals(operation)).isPresent()) {
+                throw own(named);
+            }
+            Snapshot adopted = earlier.orElseGet(() -> named.adopted(operation));
+            if (earlier.isEmpty()) {
+                home.adopt(adopted);
+            }
             catalog.put(adopted);
             return adopted;
         }
+    }
+
+    private static Problem own(Snapshot snapshot) {
+        return new Problem(
+                Code.EXISTS, "cannot adopt snapshot " + snapshot.name(), "it is flatsnap's own", "There is no need to");
     }
 
     private void show(Vm vm, Store store, List<ForeignImage> images, Set<SnapshotId> present) {

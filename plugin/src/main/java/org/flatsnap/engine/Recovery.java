@@ -134,7 +134,9 @@ final class Recovery {
                     due.add(store);
                 }
                 lookAgain(store);
-                if (unclear.contains(store) && store.recover(this::exists)) {
+                if (unclear.contains(store)
+                        && store.recover(
+                                this::exists, snapshot -> mirror.follow(store, snapshot.vm(), snapshot.id()))) {
                     unclear.remove(store);
                 }
             } catch (Problem e) {

@@ -456,7 +456,7 @@ public final class ReflinkStore extends FiledStore {
     }
 
     @Override
-    public boolean recover(Predicate<VmId> exists) {
+    public boolean recover(Predicate<VmId> exists, Consumer<Snapshot> published) {
         return produce("cannot clear what an interrupted operation left", () -> {
             requireMounted();
             dropOldAnswers();

@@ -221,9 +221,10 @@ public interface Store extends AutoCloseable {
      * minutes.
      *
      * @param exists whether a VM is defined: new files cloned for one that is not are removed
+     * @param published told of each snapshot that is published by this, because its owner had decided that and died
      * @return false if something stays until {@code exists} can tell
      */
-    boolean recover(Predicate<VmId> exists);
+    boolean recover(Predicate<VmId> exists, Consumer<Snapshot> published);
 
     /** Lets go of what was made for reading. */
     @Override

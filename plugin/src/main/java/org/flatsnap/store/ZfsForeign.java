@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -16,10 +17,15 @@ import org.flatsnap.linux.zfs.DatasetType;
 import org.flatsnap.linux.zfs.SnapshotName;
 import org.flatsnap.linux.zfs.ZvolDevices;
 import org.flatsnap.model.DiskImage;
+import org.flatsnap.model.Problem;
 import org.flatsnap.model.Snapshot;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Snapshots that others took of disks: those of live disks, and those that went aside with a disk. */
 final class ZfsForeign {
+    private static final Logger LOG = LoggerFactory.getLogger(ZfsForeign.class);
+
     private final ZfsStore store;
 
     ZfsForeign(ZfsStore store) {
@@ -28,13 +34,16 @@ final class ZfsForeign {
 
     List<ForeignImage> images() throws IOException {
         ZfsInventory inventory = store.inventory();
+        Map<String, String> makers = namesByMakers(inventory);
         List<ForeignImage> images = new ArrayList<>();
         for (DatasetName dataset : inventory.datasets()) {
             if (inventory.images(dataset).stream().anyMatch(inventory::foreign)) {
                 Optional<Path> disk = live(inventory, dataset);
                 for (ZfsInventory.Image image : inventory.images(dataset)) {
                     if (disk.isPresent() && inventory.foreign(image) && !inventory.empty(image)) {
-                        images.add(image(inventory, image, disk.get()));
+                        String name =
+                                makers.getOrDefault(image.guid(), image.name().name());
+                        images.add(image(name, image, disk.get()));
                     }
                 }
             }
@@ -43,14 +52,30 @@ final class ZfsForeign {
         return images;
     }
 
-    private static ForeignImage image(ZfsInventory inventory, ZfsInventory.Image image, Path disk) throws IOException {
+    /** By guid, what makers called the images of snapshots that are being adopted: foreign as a whole until the end. */
+    private static Map<String, String> namesByMakers(ZfsInventory inventory) {
+        Map<String, String> names = new HashMap<>();
+        for (ZfsInventory.Image begun : inventory.images()) {
+            if (beingAdopted(begun)) {
+                try {
+                    Snapshot snapshot = ZfsRecord.read(begun.name(), begun::recordValue);
+                    snapshot.foreign().ifPresent(maker -> snapshot.disks()
+                            .forEach(image -> image.guid().ifPresent(guid -> names.put(guid, maker.name()))));
+                } catch (Problem e) {
+                    LOG.warn("{}", e.getMessage());
+                }
+            }
+        }
+        return names;
+    }
+
+    private static ForeignImage image(String name, ZfsInventory.Image image, Path disk) throws IOException {
         long bytes = image.number("volsize");
         if (bytes == 0) {
             // Looking into each snapshot would mount it; a disk in a file rarely changes its size.
             bytes = Files.exists(disk) ? Files.size(disk) : 0;
         }
-        return new ForeignImage(
-                image.name().name(), disk, image.guid(), image.created(), image.number("createtxg"), bytes);
+        return new ForeignImage(name, disk, image.guid(), image.created(), image.number("createtxg"), bytes);
     }
 
     /** The live disk that a dataset is or was. */
@@ -125,17 +150,24 @@ final class ZfsForeign {
                 && image.recordValue(ZfsRecord.properties().get(0)) != null;
     }
 
-    /** Goes on with an adoption whose owner died. */
-    void adoptRest(ZfsInventory.Image begun) throws IOException {
+    /**
+     * Goes on with an adoption whose owner died.
+     *
+     * @return what was published by that
+     */
+    Optional<Snapshot> adoptRest(ZfsInventory.Image begun) throws IOException {
         Snapshot snapshot = ZfsRecord.read(begun.name(), begun::recordValue);
         try (VmLock lock = store.lock(snapshot.vm(), Duration.ZERO)) {
             // Its owner may have come to the end while this was looked for.
             if (store.inventory()
                     .image(begun.guid())
                     .filter(ZfsForeign::beingAdopted)
-                    .isPresent()) {
-                take(snapshot, images(snapshot));
+                    .isEmpty()) {
+                return Optional.empty();
             }
+            take(snapshot, images(snapshot));
+            LOG.info("brought the adoption of {} to its end", snapshot.name());
+            return Optional.of(snapshot);
         }
     }
 }

@@ -9,10 +9,12 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.flatsnap.linux.zfs.DatasetName;
 import org.flatsnap.linux.zfs.SnapshotName;
 import org.flatsnap.model.Problem;
+import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.SnapshotId;
 import org.flatsnap.model.VmId;
 import org.slf4j.Logger;
@@ -24,11 +26,16 @@ final class ZfsLeftovers {
 
     private final ZfsStore store;
     private final Predicate<VmId> exists;
+    private final Consumer<Snapshot> published;
 
-    /** @param exists whether a VM is defined on this host */
-    ZfsLeftovers(ZfsStore store, Predicate<VmId> exists) {
+    /**
+     * @param exists whether a VM is defined on this host
+     * @param published told of each snapshot whose adoption this brings to its end
+     */
+    ZfsLeftovers(ZfsStore store, Predicate<VmId> exists, Consumer<Snapshot> published) {
         this.store = store;
         this.exists = exists;
+        this.published = published;
     }
 
     /** @return false if something stays until {@code exists} can tell */
@@ -48,7 +55,9 @@ final class ZfsLeftovers {
         each("what is left of unwritten intents", store::clearUnwrittenIntents);
         for (ZfsInventory.Image image : inventory.images()) {
             if (ZfsForeign.beingAdopted(image)) {
-                each(image.name().toString(), () -> new ZfsForeign(store).adoptRest(image));
+                each(
+                        image.name().toString(),
+                        () -> new ZfsForeign(store).adoptRest(image).ifPresent(published));
             }
         }
         each("what was read", () -> clearReaders(inventory));

@@ -691,12 +691,12 @@ public final class ZfsStore extends FiledStore {
     }
 
     @Override
-    public boolean recover(Predicate<VmId> exists) {
+    public boolean recover(Predicate<VmId> exists, Consumer<Snapshot> published) {
         return produce("cannot clear what an interrupted operation left", () -> {
             requireMounted();
             dropOldAnswers();
             readers.sweep();
-            return new ZfsLeftovers(this, exists).clear();
+            return new ZfsLeftovers(this, exists, published).clear();
         });
     }
 

@@ -32,6 +32,9 @@ import org.flatsnap.testing.RunningGuest;
 
 /** One request to the engine of an {@link EngineWorld}, and what must be true of it however often that died meanwhile. */
 abstract class EngineDeed {
+    // errno.h
+    private static final int EIO = 5;
+
     private final String title;
     private final EngineWorld world;
 
@@ -295,6 +298,12 @@ abstract class EngineDeed {
         @Override
         Object act(Engine engine, OperationId operation) {
             return engine.adopt(operation, EngineWorld.VM.value(), name);
+        }
+
+        @Override
+        Optional<Failure> failure() {
+            // When the images have their new names.
+            return Optional.of(new Failure("store/ZfsForeign.take > ZfsPrograms.setProperties #1", EIO, false));
         }
 
         @Override

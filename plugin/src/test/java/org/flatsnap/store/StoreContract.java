@@ -116,6 +116,11 @@ abstract class StoreContract {
         }
     }
 
+    /** With no VM defined. */
+    private boolean recover() {
+        return store.recover(vm -> false, published -> {});
+    }
+
     private void delete(SnapshotId id) {
         store.unpublish(VM, id);
         assertThat(store.read(VM, id)).isEmpty();
@@ -198,7 +203,7 @@ abstract class StoreContract {
                     }))
                     .containsExactly(intent);
         }
-        assertThat(store.recover(vm -> false)).isTrue();
+        assertThat(recover()).isTrue();
 
         for (int i = 0; i < 2; i++) {
             store.swap(intent, intent.swaps().get(0));
@@ -316,7 +321,7 @@ abstract class StoreContract {
         try (Capture capture = store.capture(
                 OperationId.random(), VM, SnapshotId.of(Instant.now(), 0), List.of(new DiskSource(VDA, live)))) {
             capture.cloneDisks();
-            store.recover(vm -> false);
+            recover();
             try (var files = Files.list(storage.base().resolve("staging"))) {
                 assertThat(files).hasSize(1);
             }
@@ -330,7 +335,7 @@ abstract class StoreContract {
         store.unpublish(VM, snapshot.id());
         assertThat(store.published()).isEmpty();
         assertThat(storage.holds(snapshot)).isTrue();
-        store.recover(vm -> false);
+        recover();
         assertThat(storage.holds(snapshot)).isFalse();
     }
 
@@ -345,7 +350,7 @@ abstract class StoreContract {
             assertThat(new String(bytes.array(), StandardCharsets.UTF_8)).isEqualTo("v0");
         }
         RunningGuest.await(Duration.ofMinutes(1), "what was read to go", () -> {
-            store.recover(vm -> false);
+            recover();
             return !storage.holds(snapshot);
         });
     }
@@ -361,7 +366,7 @@ abstract class StoreContract {
         Bench.write(clone, "w1");
         assertThat(content(source)).isEqualTo("v0");
         delete(source.id());
-        store.recover(vm -> false);
+        recover();
         assertThat(store.published()).isEmpty();
         assertThat(Bench.read(clone)).isEqualTo("w1");
         assertThat(Bench.read(live)).isEqualTo("v0");
@@ -444,7 +449,7 @@ abstract class StoreContract {
             assertThat(store.published()).isEmpty();
         }
         take("again");
-        store.recover(vm -> false);
+        recover();
         storage.assertNothingStaged();
     }
 
