@@ -84,8 +84,9 @@ final class ZfsLeftovers {
             if (reader.isPresent() && !ZfsReaders.lives(reader.get())) {
                 if (ZfsNames.below(dataset, store.names().readers())) {
                     store.destroy(dataset);
-                } else {
-                    ZfsReaders.hide(store, dataset, reader.get());
+                } else if (!ZfsReaders.hide(store, dataset, reader.get())) {
+                    store.waiting();
+                    continue;
                 }
                 LOG.info("took back {}, left by a process that read it", dataset);
             }

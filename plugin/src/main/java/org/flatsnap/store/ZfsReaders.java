@@ -1,13 +1,17 @@
 package org.flatsnap.store;
 
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -23,9 +27,10 @@ import org.flatsnap.linux.zfs.ZvolDevices;
 
 /**
  * Lets snapshots of volumes be read through clones that last as long as somebody reads. They inherit {@code readonly=on} and
- * {@code volmode=dev}, so that nobody looks for partitions in them. A full pool has no room for a clone: there, the volume's
- * {@code snapdev} is visible meanwhile. Both name their process, so that recovery takes back what a killed one left. Safe for
- * use by several threads.
+ * {@code volmode=dev}, so that nobody looks for partitions in them. A full pool has no room for a clone, nor is any that was
+ * reserved counted for one, and it takes properties still: there, the volume's {@code snapdev} is visible meanwhile, and one
+ * that stands aside has {@code volmode=dev}, because a volume without a device shows none of its snapshots. Both name their
+ * process, so that recovery takes back what a killed one left. Safe for use by several threads.
  */
 final class ZfsReaders implements AutoCloseable {
     /** A file for each process that reads, locked while it lives. Gone with a reboot, as the processes are. */
@@ -33,6 +38,8 @@ final class ZfsReaders implements AutoCloseable {
 
     private static final Duration UDEV = Duration.ofSeconds(30);
     private static final Duration PATIENCE = Duration.ofSeconds(1);
+    private static final long POLL_MILLIS = 50;
+    private static final int LOOKS = 5;
     private static final String UNSET = "-";
 
     private final ZfsStore store;
@@ -96,23 +103,81 @@ final class ZfsReaders implements AutoCloseable {
 
     private void show(DatasetName volume) throws IOException {
         Map<String, Property> found = store.programs().properties(volume, "snapdev", ZfsNames.READER);
+        Map<String, String> shown = new LinkedHashMap<>();
         Property reader = found.get(ZfsNames.READER);
         if (reader == null || reader.source() != Property.Source.LOCAL) {
             Property present = found.get("snapdev");
             String before = present.source() == Property.Source.LOCAL ? present.value() : UNSET;
-            store.programs().setProperties(volume, Map.of(ZfsNames.READER, token + " " + before, "snapdev", "visible"));
+            shown.put(ZfsNames.READER, token + " " + before);
         }
+        if (standsAside(store, volume)) {
+            // Before the other: what gets its device only afterwards does not show its snapshots.
+            shown.put("volmode", "dev");
+        }
+        shown.put("snapdev", "visible");
+        store.programs().setProperties(volume, shown);
     }
 
-    /** Gives a volume back its {@code snapdev}. */
-    static void hide(ZfsStore store, DatasetName volume, String reader) throws IOException {
+    private static boolean standsAside(ZfsStore store, DatasetName volume) {
+        return ZfsNames.below(volume, store.names().aside());
+    }
+
+    /**
+     * Gives a volume back its {@code snapdev}, and takes its device from what stands aside.
+     *
+     * @return false if a device is open still, which keeps it there: to be done again
+     */
+    static boolean hide(ZfsStore store, DatasetName volume, String reader) throws IOException {
         String before = reader.substring(reader.indexOf(' ') + 1);
-        if (before.equals(UNSET)) {
-            store.programs().inherit(volume, "snapdev");
-        } else {
-            store.programs().setProperties(volume, Map.of("snapdev", before));
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        do {
+            if (standsAside(store, volume)) {
+                store.programs().setProperties(volume, Map.of("volmode", "none"));
+            }
+            if (before.equals(UNSET)) {
+                store.programs().inherit(volume, "snapdev");
+            } else {
+                store.programs().setProperties(volume, Map.of("snapdev", before));
+            }
+            for (int i = 0; i < LOOKS && isShown(store, volume); i++) {
+                pause();
+            }
+        } while (isShown(store, volume) && System.nanoTime() < deadline);
+        if (isShown(store, volume)) {
+            return false;
         }
         store.programs().inherit(volume, ZfsNames.READER);
+        return true;
+    }
+
+    /** Whether what stands aside has a device; that the live disk has one, and its snapshots perhaps too, is no harm. */
+    private static boolean isShown(ZfsStore store, DatasetName volume) throws IOException {
+        Path link = ZvolDevices.path(volume);
+        if (!standsAside(store, volume) || !Files.isDirectory(link.getParent())) {
+            return false;
+        }
+        String name = link.getFileName().toString();
+        try (DirectoryStream<Path> links = Files.newDirectoryStream(link.getParent())) {
+            for (Path other : links) {
+                String present = other.getFileName().toString();
+                if (present.equals(name) || present.startsWith(name + "@")) {
+                    return true;
+                }
+            }
+        } catch (NoSuchFileException e) {
+            // udev removed the last one, and their directory with it.
+            return false;
+        }
+        return false;
+    }
+
+    private static void pause() throws IOException {
+        try {
+            Thread.sleep(POLL_MILLIS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new InterruptedIOException("interrupted while waiting for a device");
+        }
     }
 
     /** Whether the process that a property names still reads. */
@@ -148,10 +213,11 @@ final class ZfsReaders implements AutoCloseable {
     synchronized void sweep() throws IOException {
         for (Source source : Set.copyOf(idle)) {
             try {
-                if (source.name instanceof SnapshotName image) {
-                    hideUnlessRead(image.dataset());
-                } else {
-                    store.destroy((DatasetName) source.name, PATIENCE);
+                if (source.name instanceof DatasetName clone) {
+                    store.destroy(clone, PATIENCE);
+                } else if (!hideUnlessRead(((SnapshotName) source.name).dataset())) {
+                    store.waiting();
+                    continue;
                 }
                 idle.remove(source);
             } catch (ZfsException e) {
@@ -169,14 +235,13 @@ final class ZfsReaders implements AutoCloseable {
         }
     }
 
-    private void hideUnlessRead(DatasetName volume) throws IOException {
+    /** @return false if that is to be done again */
+    private boolean hideUnlessRead(DatasetName volume) throws IOException {
         boolean read = open.values().stream()
                 .anyMatch(other -> other.name instanceof SnapshotName image
                         && image.dataset().equals(volume));
         Optional<Property> reader = store.find(volume, ZfsNames.READER).map(found -> found.get(ZfsNames.READER));
-        if (!read && reader.isPresent()) {
-            hide(store, volume, reader.get().value());
-        }
+        return read || reader.isEmpty() || hide(store, volume, reader.get().value());
     }
 
     private final class Open implements Content.Reader {

@@ -113,11 +113,6 @@ class ZfsEngineTest {
         return found.get(name).value() + ", " + found.get(name).source();
     }
 
-    private List<String> aside() {
-        List<String> names = ZfsStorage.list("filesystem,volume", storage.root().child(".flatsnap/aside"));
-        return names.subList(1, names.size());
-    }
-
     @Test
     void aRollbackToAnySnapshotKeepsWhatIsNewerAndWhatOthersTook() throws IOException {
         host.take(VM, "s1");
@@ -139,7 +134,7 @@ class ZfsEngineTest {
         assertLive("0");
         assertHolds("s1", "0");
         assertHolds("sanoid", "1");
-        assertThat(aside()).isNotEmpty();
+        assertThat(storage.aside()).isNotEmpty();
         // Nobody finds the partitions of a disk that stands aside.
         assertThat(Path.of("/dev/zvol").resolve(storage.root() + "/.flatsnap/aside"))
                 .doesNotExist();
@@ -150,7 +145,7 @@ class ZfsEngineTest {
         }
         RunningGuest.await(LIMIT, "what stood aside to go", () -> {
             host.engine().keepHouse();
-            return aside().isEmpty();
+            return storage.aside().isEmpty();
         });
         assertLive("0");
         assertThat(ZfsStorage.list("snapshot", disk("web01-vda"))).isEmpty();
@@ -200,7 +195,7 @@ class ZfsEngineTest {
             }
         }
         // It holds what another tool took before; what the recursive one took of it does not count.
-        assertThat(aside()).hasSize(1);
+        assertThat(storage.aside()).hasSize(1);
         assertHoldsForeign("daily", "1");
     }
 
@@ -275,7 +270,7 @@ class ZfsEngineTest {
         assertThat(property(now, "com.example:owner")).isEqualTo("Anna & Bob, LOCAL");
         assertThat(programs.properties(now).keySet().stream().filter(name -> name.startsWith("org.flatsnap:")))
                 .isEmpty();
-        for (String aside : aside()) {
+        for (String aside : storage.aside()) {
             assertThat(property(new DatasetName(aside), "refreservation")).startsWith("0, ");
         }
     }
@@ -405,6 +400,46 @@ class ZfsEngineTest {
     }
 
     @Test
+    void whatStandsAsideIsReadAlsoWhereAFullPoolRefusesAClone() throws Exception {
+        Commands.run("zfs", "set", "snapdev=hidden", disk("web01-vdb").name());
+        host.take(VM, "s1");
+        write("1");
+        host.rollBack(VM, "s1");
+        try (AutoCloseable filler = storage.fill()) {
+            assertHolds("s1", "0");
+            Snapshot s1 = host.engine().show(VM.value(), "s1");
+            String guard = host.snapshots(VM).stream()
+                    .filter(snapshot -> snapshot.guard().isPresent())
+                    .findFirst()
+                    .orElseThrow()
+                    .id()
+                    .value();
+            // Two images of one volume at a time: the first that is closed does not take the other's device.
+            Content.Reader older = host.engine().image(s1, VDA).open();
+            try (Content.Reader newer = host.engine()
+                    .image(host.engine().show(VM.value(), guard), VDA)
+                    .open()) {
+                assertThat(ZfsStorage.list("volume", storage.root().child(".flatsnap/readers")))
+                        .isEmpty();
+                older.close();
+                ByteBuffer bytes = ByteBuffer.allocate(2);
+                newer.channel().read(bytes, 0);
+                assertThat(new String(bytes.array(), StandardCharsets.UTF_8)).isEqualTo("a1");
+            }
+            assertHolds(guard, "1");
+        }
+        RunningGuest.await(LIMIT, "what stands aside to be out of sight", () -> {
+            host.engine().keepHouse();
+            return !Files.exists(Path.of("/dev/zvol").resolve(storage.root() + "/.flatsnap"));
+        });
+        storage.assertNothingStaged();
+        for (String aside : storage.aside()) {
+            assertThat(property(new DatasetName(aside), "snapdev"))
+                    .isEqualTo(aside.endsWith(".vdb") ? "hidden, LOCAL" : "hidden, INHERITED");
+        }
+    }
+
+    @Test
     void aReaderThatIsKilledLeavesNothingAfterTheNextStart() throws Exception {
         Snapshot snapshot = host.take(VM, "s1");
         Process child = new ProcessBuilder(
@@ -491,7 +526,7 @@ class ZfsEngineTest {
             storage.sync();
             return Math.abs(available() - before - report.freed()) < 512 << 10;
         });
-        assertThat(aside()).isEmpty();
+        assertThat(storage.aside()).isEmpty();
     }
 
     private long available() {

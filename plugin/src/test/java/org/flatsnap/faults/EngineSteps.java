@@ -141,9 +141,9 @@ final class EngineSteps {
     private static List<EngineDeed> ofVolumes(EngineWorld world) {
         return List.of(
                 new EngineDeed.Take(world, "s1"),
-                // Before the rollback, because what stands aside has no device that a full pool could show.
-                new EngineDeed.Read(world, "s1", true),
                 new EngineDeed.RollBack(world, "s1", "s1"),
+                // Of what stands aside.
+                new EngineDeed.Read(world, "s1", true),
                 new EngineDeed.FailingTake(world, "s2", "store/ZfsCapture.sync > Durability.sync #1", EIO, false),
                 new EngineDeed.Hold(world, "s1", true),
                 new EngineDeed.Hold(world, "s1", false),

@@ -186,8 +186,25 @@ public final class ZfsStorage implements TestStorage {
                 assertThat(files).isEmpty();
             }
         }
-        assertThat(list("filesystem,volume", root.child(".flatsnap")))
-                .noneMatch(name -> name.contains("/.flatsnap/staged/") || name.contains("/.flatsnap/readers/"));
+        assertThat(Commands.run(
+                                "zfs",
+                                "get",
+                                "-H",
+                                "-r",
+                                "-t",
+                                "filesystem,volume",
+                                "-o",
+                                "name,property,value,source",
+                                "volmode,org.flatsnap:reader",
+                                root.name())
+                        .lines())
+                .noneMatch(line -> line.contains("/.flatsnap/staged/") || line.contains("/.flatsnap/readers/"))
+                .noneMatch(line -> line.contains("\torg.flatsnap:reader\t") && line.endsWith("\tlocal"))
+                // What stands aside is for nobody who looks for partitions and volume groups.
+                .noneMatch(line -> hasVolumes()
+                        && line.contains("/.flatsnap/aside/")
+                        && line.contains("\tvolmode\t")
+                        && !line.contains("\tnone\t"));
     }
 
     private SnapshotName home(Snapshot snapshot) {
@@ -201,6 +218,12 @@ public final class ZfsStorage implements TestStorage {
                 programs.properties(home, ZfsRecord.properties().toArray(String[]::new));
         return ZfsRecord.text(
                 home, name -> found.containsKey(name) ? found.get(name).value() : null);
+    }
+
+    /** The datasets that rollbacks set aside. */
+    public List<String> aside() {
+        List<String> names = list("filesystem,volume", root.child(".flatsnap/aside"));
+        return names.subList(1, names.size());
     }
 
     @Override
