@@ -93,24 +93,28 @@ final class ZfsLeftovers {
         }
     }
 
-    /** Saved files whose snapshot was freed. */
+    /** Saved files whose snapshot was freed, or goes with what was cloned from it. */
     private void clearFiles(ZfsInventory inventory) throws IOException {
         for (Path vm : Layout.entries(store.layout().vms())) {
             for (Path directory : Layout.entries(vm)) {
                 String name = directory.getFileName().toString();
-                if (SnapshotId.looksLikeOne(name)
-                        && inventory.images(new SnapshotId(name)).isEmpty()) {
+                if (SnapshotId.looksLikeOne(name) && isGone(inventory, new SnapshotId(name))) {
                     clearFiles(new SnapshotId(name), directory);
                 }
             }
         }
     }
 
+    private static boolean isGone(ZfsInventory inventory, SnapshotId snapshot) {
+        ZfsInventory.Image home = inventory.homes().get(snapshot);
+        return home == null ? inventory.images(snapshot).isEmpty() : home.in(ZfsNames.DELETED);
+    }
+
     private void clearFiles(SnapshotId snapshot, Path files) throws IOException {
         VmId vm = new VmId(files.getParent().getFileName().toString());
         try (VmLock lock = store.lock(vm, Duration.ZERO)) {
             // Looked at only now: images are there before files are saved for them, and a snapshot may be new.
-            if (store.inventory().images(snapshot).isEmpty()) {
+            if (isGone(store.inventory(), snapshot)) {
                 Staging.deleteTree(files);
             }
         }

@@ -196,6 +196,12 @@ abstract class EngineDeed {
         }
 
         @Override
+        Optional<Failure> failure() {
+            // When its disks are there, and its NVRAM.
+            return Optional.of(new Failure("engine/CloneVm.copyFirmware > Durability.sync #1", EIO, false));
+        }
+
+        @Override
         Object act(Engine engine, OperationId operation) {
             return engine.clone(operation, EngineWorld.VM.value(), source, name);
         }
@@ -296,14 +302,14 @@ abstract class EngineDeed {
         }
 
         @Override
-        Object act(Engine engine, OperationId operation) {
-            return engine.adopt(operation, EngineWorld.VM.value(), name);
-        }
-
-        @Override
         Optional<Failure> failure() {
             // When the images have their new names.
             return Optional.of(new Failure("store/ZfsForeign.take > ZfsPrograms.setProperties #1", EIO, false));
+        }
+
+        @Override
+        Object act(Engine engine, OperationId operation) {
+            return engine.adopt(operation, EngineWorld.VM.value(), name);
         }
 
         @Override
@@ -341,7 +347,7 @@ abstract class EngineDeed {
             // Of a text that is read.
             return full
                     ? Optional.empty()
-                    : Optional.of(new Failure("store/ZfsContent$Text.open > Files.writeString #1", 5, false));
+                    : Optional.of(new Failure("store/ZfsContent$Text.open > Files.writeString #1", EIO, false));
         }
 
         @Override
@@ -414,7 +420,7 @@ abstract class EngineDeed {
 
         @Override
         void done(Object result) {
-            assertThat(world().storage().holds((Snapshot) result)).isFalse();
+            world().deleted((Snapshot) result);
         }
     }
 
@@ -429,6 +435,10 @@ abstract class EngineDeed {
             world().acknowledged().keySet().stream()
                     .filter(name -> name.startsWith("guard-"))
                     .forEach(world()::forget);
+            if (world().storage() instanceof ZfsStorage zfs) {
+                // As a recursive snapshot of another tool does; what stands aside is removed with it.
+                zfs.aside().forEach(dataset -> Commands.run("zfs", "snapshot", dataset + "@late"));
+            }
         }
 
         @Override
@@ -444,7 +454,7 @@ abstract class EngineDeed {
         }
     }
 
-    /** Until nothing stands aside. */
+    /** Until nothing stands aside, and of what was deleted nothing is left. */
     static final class Settle extends EngineDeed {
         private final ZfsStorage zfs;
         private String live;
@@ -457,27 +467,21 @@ abstract class EngineDeed {
         @Override
         void prepare() throws Exception {
             live = world().live();
-            // As a recursive snapshot of another tool does.
-            aside().forEach(dataset -> Commands.run("zfs", "snapshot", dataset + "@late"));
-        }
-
-        private List<String> aside() {
-            List<String> names = ZfsStorage.list("filesystem,volume", zfs.root().child(".flatsnap/aside"));
-            return names.subList(1, names.size());
         }
 
         @Override
         Object act(Engine engine, OperationId operation) {
-            for (int i = 0; i < 20 && !aside().isEmpty(); i++) {
+            for (int i = 0; i < 20 && !zfs.aside().isEmpty(); i++) {
                 Housekeeping.keep(engine);
             }
-            return aside();
+            return zfs.aside();
         }
 
         @Override
         void done(Object result) throws Exception {
             assertThat((List<?>) result).isEmpty();
             assertThat(world().live()).isEqualTo(live);
+            assertThat(world().deleted()).isNotEmpty().noneMatch(zfs::holds);
         }
     }
 

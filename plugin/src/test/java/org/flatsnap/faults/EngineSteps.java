@@ -41,6 +41,10 @@ final class EngineSteps {
     private static final Duration PATIENCE = Duration.ofMinutes(1);
     private static final boolean FULL = "full".equals(System.getenv("FLATSNAP_FAULTS"));
 
+    /** Whoever looks into one deed need not wait for deaths in all others. */
+    private static final Optional<Pattern> CHOSEN =
+            Optional.ofNullable(System.getenv("FLATSNAP_DEEDS")).map(Pattern::compile);
+
     private final List<Site> sites = Sites.scan().all();
     private final Pattern wanted;
     private final Pattern between;
@@ -120,8 +124,10 @@ final class EngineSteps {
         violations.forEach(System.err::println);
         write();
         assertThat(violations).isEmpty();
-        assertThat(missing).as("points at which nobody died").isEmpty();
-        assertThat(compared).isGreaterThan(3);
+        if (CHOSEN.isEmpty()) {
+            assertThat(missing).as("points at which nobody died").isEmpty();
+            assertThat(compared).isGreaterThan(3);
+        }
     }
 
     /** Beside the reports of the tests, for whoever adds up. */
@@ -399,7 +405,11 @@ final class EngineSteps {
 
         @Override
         public synchronized boolean diesAt(Site site, int time) {
-            return !paused && claim(world, deed, site, time);
+            return !paused && isChosen() && claim(world, deed, site, time);
+        }
+
+        private boolean isChosen() {
+            return CHOSEN.isEmpty() || CHOSEN.get().matcher(world + ", " + deed).find();
         }
 
         @Override

@@ -56,6 +56,7 @@ final class EngineWorld implements AutoCloseable {
     private final Path vdb;
     private final Path firmware;
     private final Map<String, String> acknowledged = new LinkedHashMap<>();
+    private final List<Snapshot> deleted = new ArrayList<>();
     private int lives;
     private Path state;
     private Incarnation incarnation;
@@ -212,6 +213,15 @@ final class EngineWorld implements AutoCloseable {
         acknowledged.remove(snapshot);
     }
 
+    /** From now on nothing of it must be left that can go. */
+    void deleted(Snapshot snapshot) {
+        deleted.add(snapshot);
+    }
+
+    List<Snapshot> deleted() {
+        return List.copyOf(deleted);
+    }
+
     Map<String, String> acknowledged() {
         return Map.copyOf(acknowledged);
     }
@@ -247,6 +257,7 @@ final class EngineWorld implements AutoCloseable {
         RunningGuest.await(LIMIT, "nothing to be left", () -> {
             try {
                 storage.assertNothingStaged();
+                assertThat(deleted).allMatch(storage::isFreed);
                 return true;
             } catch (AssertionError e) {
                 System.err.println(

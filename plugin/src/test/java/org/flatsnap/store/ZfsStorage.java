@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -161,10 +162,31 @@ public final class ZfsStorage implements TestStorage {
 
     @Override
     public boolean holds(Snapshot snapshot) {
-        return !names(snapshot).isEmpty()
-                || Files.exists(base().resolve("vms")
-                        .resolve(snapshot.vm().value())
-                        .resolve(snapshot.id().value()));
+        return !names(snapshot).isEmpty() || Files.exists(files(snapshot));
+    }
+
+    /** An image that something was cloned from, the live disk for one, goes with the last of its clones. */
+    @Override
+    public boolean isFreed(Snapshot snapshot) {
+        List<String> names = names(snapshot);
+        if (names.isEmpty()) {
+            return !holds(snapshot);
+        }
+        List<String> command = new ArrayList<>(List.of("zfs", "get", "-H", "-o", "property,value"));
+        command.add("defer_destroy,userrefs,clones");
+        command.addAll(names);
+        return !Files.exists(files(snapshot))
+                && Commands.run(command.toArray(String[]::new))
+                        .lines()
+                        .allMatch(line -> line.equals("defer_destroy\ton")
+                                || line.equals("userrefs\t0")
+                                || line.matches("clones\t.+"));
+    }
+
+    private Path files(Snapshot snapshot) {
+        return base().resolve("vms")
+                .resolve(snapshot.vm().value())
+                .resolve(snapshot.id().value());
     }
 
     private List<String> names(Snapshot snapshot) {
@@ -177,6 +199,12 @@ public final class ZfsStorage implements TestStorage {
         return Commands.run("zfs", "list", "-H", "-o", "name", "-s", "createtxg", "-t", types, "-r", below.name())
                 .lines()
                 .toList();
+    }
+
+    /** The datasets that rollbacks set aside. */
+    public List<String> aside() {
+        List<String> names = list("filesystem,volume", root.child(".flatsnap/aside"));
+        return names.subList(1, names.size());
     }
 
     @Override
@@ -218,12 +246,6 @@ public final class ZfsStorage implements TestStorage {
                 programs.properties(home, ZfsRecord.properties().toArray(String[]::new));
         return ZfsRecord.text(
                 home, name -> found.containsKey(name) ? found.get(name).value() : null);
-    }
-
-    /** The datasets that rollbacks set aside. */
-    public List<String> aside() {
-        List<String> names = list("filesystem,volume", root.child(".flatsnap/aside"));
-        return names.subList(1, names.size());
     }
 
     @Override

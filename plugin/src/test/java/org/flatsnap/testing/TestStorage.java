@@ -52,6 +52,11 @@ public interface TestStorage extends AutoCloseable {
     /** Whether anything of a snapshot stands, published or not. */
     boolean holds(Snapshot snapshot);
 
+    /** Whether nothing of a deleted snapshot stands but what the storage itself still needs, and frees by itself after that. */
+    default boolean isFreed(Snapshot snapshot) {
+        return !holds(snapshot);
+    }
+
     /** Checks that no unpublished work is left. */
     void assertNothingStaged() throws IOException;
 
