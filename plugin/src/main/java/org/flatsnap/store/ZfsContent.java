@@ -21,6 +21,21 @@ record ZfsContent(ZfsStore store, Snapshot snapshot, DiskImage image) implements
     @Override
     public Reader open() throws IOException {
         SnapshotName name = store.locate(image);
+        while (true) {
+            try {
+                return open(name);
+            } catch (IOException e) {
+                SnapshotName present = store.locate(image);
+                if (present.equals(name)) {
+                    throw e;
+                }
+                // It went aside with its disk, or came back to it, on the way there.
+                name = present;
+            }
+        }
+    }
+
+    private Reader open(SnapshotName name) throws IOException {
         Path source = Path.of(image.source());
         if (source.startsWith(ZvolDevices.LINKS)) {
             return store.readers().open(name, image.guid().orElseThrow());
