@@ -65,6 +65,7 @@ final class FinishRollback {
 
     /** All that a host can do where the VM is not defined. The caller holds the VM's lock. */
     void swapDisks(Intent intent) {
+        GuardSnapshot.decide(stores, intent);
         for (Intent.Swap swap : intent.swaps()) {
             stores.require(swap.store()).swap(intent, swap);
         }
@@ -335,7 +336,7 @@ final class FinishRollback {
         return stores.require(snapshot.home()).savedFile(snapshot.vm(), snapshot.id(), fileName);
     }
 
-    private static Problem failure(String what, IOException e) {
+    static Problem failure(String what, IOException e) {
         return new Problem(
                 Code.UNAVAILABLE,
                 what,

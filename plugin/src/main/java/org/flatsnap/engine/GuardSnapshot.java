@@ -1,5 +1,7 @@
 package org.flatsnap.engine;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
@@ -9,17 +11,25 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.flatsnap.engine.TakeSnapshot.Order;
+import org.flatsnap.linux.Durability;
 import org.flatsnap.model.Consistency;
 import org.flatsnap.model.DiskName;
 import org.flatsnap.model.Labels;
 import org.flatsnap.model.OperationId;
 import org.flatsnap.model.Snapshot;
+import org.flatsnap.model.SnapshotId;
 import org.flatsnap.model.StoreId;
 import org.flatsnap.model.Vm;
+import org.flatsnap.model.VmId;
 import org.flatsnap.store.DiskSource;
+import org.flatsnap.store.Intent;
 import org.flatsnap.store.Store;
 
-/** Keeps what is about to be replaced: an ordinary snapshot of exactly those files, with an expiry. */
+/**
+ * Keeps what is about to be replaced: an ordinary snapshot of exactly those files, with an expiry. It is published with a mark
+ * that goes when the rollback is decided, so that an undo does not go back to the guard of one that a kill kept from being
+ * done. A mark that goes needs no room; one that comes might.
+ */
 final class GuardSnapshot {
     private final Stores stores;
     private final TakeSnapshot taking;
@@ -62,5 +72,34 @@ final class GuardSnapshot {
                 Consistency.CRASH,
                 false);
         return Optional.of(taking.capture(vm, new DiskPlan(byStore), order, progress));
+    }
+
+    /** Whether what it guards against was decided; false for ever if that came to nothing. */
+    boolean decided(Snapshot guard) {
+        return !Files.exists(mark(stores.require(guard.home()), guard.vm(), guard.id()));
+    }
+
+    /** Takes the marks of the intent's guards away, durably. The intent stands, and nothing keeps it from being finished. */
+    static void decide(Stores stores, Intent intent) {
+        for (SnapshotId guard : intent.guards()) {
+            for (StoreId store : intent.stores()) {
+                decide(mark(stores.require(store), intent.vm(), guard));
+            }
+        }
+    }
+
+    private static void decide(Path mark) {
+        try {
+            // Only where the guard is at home there is one.
+            if (Files.deleteIfExists(mark)) {
+                Durability.sync(mark.getParent());
+            }
+        } catch (IOException e) {
+            throw FinishRollback.failure("cannot take away " + mark, e);
+        }
+    }
+
+    private static Path mark(Store store, VmId vm, SnapshotId guard) {
+        return store.savedFile(vm, guard, Snapshot.UNDECIDED_FILE);
     }
 }

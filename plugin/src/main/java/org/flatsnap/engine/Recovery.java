@@ -266,6 +266,8 @@ final class Recovery {
             return intent;
         }
         LOG.warn("disks of VM {} were written to while its rollback stood: keeping them in another guard", vm);
+        // The intent may not name the first one any more afterwards.
+        GuardSnapshot.decide(stores, intent);
         List<Replaced> files = changed.stream()
                 .map(swap -> new Replaced(swap.disk(), swap.store(), Path.of(swap.live())))
                 .toList();

@@ -6,6 +6,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import org.flatsnap.catalog.Catalog;
 import org.flatsnap.catalog.Page;
@@ -132,13 +133,14 @@ final class References {
         }
     }
 
-    /** The newest guard of a VM: what an undo goes back to. */
-    Optional<Snapshot> newestGuard(VmId vm) {
+    /** The newest guard of a VM that is one of these: what an undo goes back to. */
+    Optional<Snapshot> newestGuard(VmId vm, Predicate<Snapshot> which) {
         SnapshotQuery query = SnapshotQuery.ALL.ofVms(Set.of(vm));
         while (true) {
             Page page = catalog.query(query);
             Optional<Snapshot> guard = page.snapshots().stream()
                     .filter(snapshot -> snapshot.guard().isPresent())
+                    .filter(which)
                     .findFirst();
             if (guard.isPresent() || page.next().isEmpty()) {
                 return guard;

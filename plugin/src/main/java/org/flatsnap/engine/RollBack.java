@@ -99,7 +99,7 @@ final class RollBack {
 
     private Plan undoing(OperationId operation, Vm vm, boolean stop) {
         Snapshot guard = references
-                .newestGuard(vm.id())
+                .newestGuard(vm.id(), guarding::decided)
                 .orElseThrow(() -> new Problem(
                         Code.NOT_FOUND,
                         "cannot undo a rollback of VM " + vm,

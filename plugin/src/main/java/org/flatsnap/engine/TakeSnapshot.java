@@ -104,6 +104,9 @@ final class TakeSnapshot {
         SnapshotId id = SnapshotId.of(clock.instant(), random.nextInt());
         try (Captures captures = Captures.begin(order.operation(), vm.id(), id, plan)) {
             captures.save(Snapshot.DEFINITION_FILE, vm.definition());
+            if (order.guard().isPresent()) {
+                captures.save(Snapshot.UNDECIDED_FILE, "");
+            }
             Optional<String> firmware = vm.firmware().filter(file -> Files.exists(Path.of(file)));
 
             progress.step("cloning " + plan.size() + (plan.size() == 1 ? " disk" : " disks"));

@@ -46,6 +46,9 @@ public record Snapshot(
     /** The file beside the images that holds the VM's NVRAM. */
     public static final String FIRMWARE_FILE = "nvram.fd";
 
+    /** The file beside the images of a guard that is there as long as the step it guards against has not been decided. */
+    public static final String UNDECIDED_FILE = "undecided";
+
     /**
      * Why a guard snapshot was taken and how long it stays.
      *

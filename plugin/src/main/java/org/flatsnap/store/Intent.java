@@ -6,6 +6,8 @@ import static java.util.Objects.requireNonNullElse;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.flatsnap.model.DiskName;
 import org.flatsnap.model.OperationId;
@@ -143,12 +145,15 @@ public record Intent(
         return swap.guard().or(() -> guard);
     }
 
+    /** The snapshots that hold the disks as they were. */
+    public Set<SnapshotId> guards() {
+        return Stream.concat(guard.stream(), swaps.stream().flatMap(swap -> swap.guard().stream()))
+                .collect(Collectors.toUnmodifiableSet());
+    }
+
     /** Whether the rollback cannot be finished without a snapshot. */
     public boolean needs(SnapshotId snapshot) {
-        return target.equals(snapshot)
-                || guard.filter(snapshot::equals).isPresent()
-                || swaps.stream()
-                        .anyMatch(swap -> swap.guard().filter(snapshot::equals).isPresent());
+        return target.equals(snapshot) || guards().contains(snapshot);
     }
 
     /** The store whose copy decides whether the rollback is to be finished or never began. */

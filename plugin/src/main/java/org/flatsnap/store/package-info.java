@@ -12,6 +12,7 @@
  * .flatsnap/vms/&lt;vm id&gt;/&lt;snapshot id&gt;/snapshot.json      the truth about this snapshot, with its own checksum
  *                                     domain.xml         the VM's definition at that moment
  *                                     nvram.fd           its UEFI variables, if it has any
+ *                                     undecided          in a guard until its rollback is decided
  *                                     disks/&lt;disk&gt;.raw   complete images
  * .flatsnap/vms/&lt;vm id&gt;/.deleted/&lt;snapshot id&gt;/          unpublished, being freed
  * .flatsnap/staging/&lt;node&gt;-&lt;boot id&gt;-&lt;operation id&gt;/     unpublished work; its owner holds a flock on "owner" in it

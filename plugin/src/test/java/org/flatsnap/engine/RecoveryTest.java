@@ -122,6 +122,32 @@ class RecoveryTest {
     }
 
     @Test
+    void anUndoPassesOverTheGuardOfARollbackThatWasNeverDecided() throws IOException {
+        bench.take(vm, "s0");
+        write(vda, "a1");
+        write(vdb, "b1");
+        rollBack("s0");
+        write(vda, "a2");
+        write(vdb, "b2");
+        Snapshot guard =
+                bench.catalog().find(rollBack("s0").guard().orElseThrow()).orElseThrow();
+        Path mark = bench.engine().savedFile(guard, Snapshot.UNDECIDED_FILE);
+        assertThat(mark).doesNotExist();
+        // What a daemon leaves that is killed right after it took the guard.
+        Files.createFile(mark);
+
+        bench.restart();
+
+        bench.engine().undo(OperationId.random(), vm.name(), false);
+        assertBoth("a1", "b1");
+    }
+
+    private RollbackResult rollBack(String snapshot) {
+        return bench.engine()
+                .rollBack(new RollbackRequest(OperationId.random(), vm.name(), snapshot, java.util.Set.of(), false));
+    }
+
+    @Test
     void whatWasStagedAndLostIsStagedAnew() throws IOException {
         Snapshot target = bench.take(vm, "s0");
         for (int swapped = 0; swapped <= 1; swapped++) {

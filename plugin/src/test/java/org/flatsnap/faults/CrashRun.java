@@ -264,6 +264,7 @@ final class CrashRun {
         control.disarm();
         accident.deed().assertBeforeOrAfter();
         world.assertInOrder();
+        accident.deed().assertUndoable();
     }
 
     private interface Maker {
@@ -466,6 +467,7 @@ final class CrashRun {
             }
             deed.assertBeforeOrAfter();
             world.assertInOrder();
+            deed.assertUndoable();
         }
         control.disarm();
         if (!world.daemon().isAlive()) {

@@ -343,6 +343,15 @@ final class CrashWorld implements AutoCloseable {
                 .getKey();
     }
 
+    /** All guards of a VM, whatever they were taken for. */
+    void deleteGuards(Machine vm) {
+        listed(vm).forEach((name, snapshot) -> {
+            if (snapshot.has("guard")) {
+                succeed("delete", vm.name(), name);
+            }
+        });
+    }
+
     /** While the daemon is dead: no VM starts between before and after, and its disks are one or the other. */
     void assertNeverBetween(Machine vm, Map<String, String> before, Map<String, String> after) throws IOException {
         if (intents().isEmpty()) {

@@ -76,6 +76,9 @@ abstract class Deed {
     /** Whatever happened is over, and nobody has asked again: it is done as a whole or not at all. */
     void assertSettled() throws IOException {}
 
+    /** Recovery has been at it, and nobody has asked again: an undo means the last rollback that was done. Leaves all as it was. */
+    void assertUndoable() throws IOException {}
+
     /** The snapshot that exists and may be another one or none afterwards. */
     Optional<String> changes() {
         return Optional.empty();
@@ -168,6 +171,8 @@ abstract class Deed {
     private static final class RollBack extends Deed {
         private final boolean runs;
         private String target;
+        private String since;
+        private Map<String, String> earlier;
         private Map<String, String> before;
         private Map<String, String> after;
 
@@ -182,7 +187,13 @@ abstract class Deed {
             vm().write(target);
             after = vm().read();
             world().succeed("take", vm().name(), target);
-            vm().write(fresh("since"));
+            if (!runs) {
+                vm().write(fresh("earlier"));
+                earlier = vm().read();
+                world().succeed("rollback", vm().name(), target);
+            }
+            since = fresh("since");
+            vm().write(since);
             before = vm().read();
         }
 
@@ -207,6 +218,21 @@ abstract class Deed {
         }
 
         @Override
+        void assertUndoable() throws IOException {
+            if (runs) {
+                return;
+            }
+            boolean done = vm().read().equals(after);
+            world().succeed("undo", vm().name());
+            assertThat(vm().read()).as("what an undo goes back to").isEqualTo(done ? before : earlier);
+            if (done) {
+                world().succeed("undo", vm().name());
+            } else {
+                vm().write(since);
+            }
+        }
+
+        @Override
         void assertDone(JsonObject answer) throws IOException {
             assertThat(vm().read()).isEqualTo(after);
             assertThat(world().shown(vm(), world().newestGuard(vm()))).hasValue(before);
@@ -216,7 +242,7 @@ abstract class Deed {
         @Override
         void clear() {
             world().succeed("delete", vm().name(), target);
-            world().succeed("delete", vm().name(), world().newestGuard(vm()));
+            world().deleteGuards(vm());
         }
     }
 
@@ -268,8 +294,7 @@ abstract class Deed {
         @Override
         void clear() {
             world().succeed("delete", vm().name(), target);
-            world().succeed("delete", vm().name(), world().newestGuard(vm()));
-            world().succeed("delete", vm().name(), world().newestGuard(vm()));
+            world().deleteGuards(vm());
         }
     }
 
