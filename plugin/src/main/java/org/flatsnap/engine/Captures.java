@@ -5,7 +5,6 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import org.flatsnap.model.DiskImage;
 import org.flatsnap.model.OperationId;
 import org.flatsnap.model.Problem;
@@ -93,16 +92,6 @@ final class Captures implements Capture {
 
     @Override
     public void close() {
-        Optional<Problem> failure = Optional.empty();
-        for (Part part : parts) {
-            try {
-                part.capture().close();
-            } catch (Problem e) {
-                failure = Optional.of(e);
-            }
-        }
-        failure.ifPresent(e -> {
-            throw e;
-        });
+        Closing.each(parts, part -> part.capture().close());
     }
 }

@@ -85,7 +85,7 @@ final class CloneVm {
             settle(id, made, e);
             throw taken(name, id) ? existing(name, e) : e;
         } finally {
-            made.forEach(CloneOut::close);
+            Closing.each(made, CloneOut::close);
         }
         return result(manager.find(id).orElseThrow(() -> vanished(name)), definition.warnings());
     }

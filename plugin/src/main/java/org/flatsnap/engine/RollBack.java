@@ -390,7 +390,7 @@ final class RollBack {
             staged.forEach(Staged::keep);
             return intent;
         } finally {
-            staged.forEach(Staged::close);
+            Closing.each(staged, Staged::close);
         }
     }
 }
