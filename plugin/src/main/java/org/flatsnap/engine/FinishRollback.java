@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.TimeoutException;
 import org.flatsnap.hypervisor.GuestNotes;
 import org.flatsnap.hypervisor.GuestNotes.Kind;
 import org.flatsnap.linux.Durability;
@@ -19,6 +20,7 @@ import org.flatsnap.model.Problem.Code;
 import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.StoreId;
 import org.flatsnap.model.Vm;
+import org.flatsnap.model.VmId;
 import org.flatsnap.model.VmState;
 import org.flatsnap.store.Intent;
 
@@ -114,12 +116,31 @@ final class FinishRollback {
             return false;
         }
         progress.step("starting the VM again");
-        try {
-            manager.start(intent.vm());
+        Optional<Problem> failure = startTwice(intent.vm());
+        if (failure.isEmpty()) {
             notes.end(intent.vm(), Kind.STOP);
             return true;
-        } catch (Problem e) {
-            return startedAllTheSame(intent, e, warnings);
+        }
+        return startedAllTheSame(intent, failure.get(), warnings);
+    }
+
+    /** Starts a VM. A connection that broke is made anew the second time; gives why it could not be started then either. */
+    Optional<Problem> startTwice(VmId vm) {
+        try {
+            manager.start(vm);
+            return Optional.empty();
+        } catch (Problem first) {
+            if (first.getCause() instanceof TimeoutException) {
+                // It may be at it yet.
+                return Optional.of(first);
+            }
+            try {
+                manager.start(vm);
+                return Optional.empty();
+            } catch (Problem e) {
+                e.addSuppressed(first);
+                return Optional.of(e);
+            }
         }
     }
 

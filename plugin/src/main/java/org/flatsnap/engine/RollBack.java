@@ -186,7 +186,9 @@ final class RollBack {
                 }
             }
             if (references.again(vm).state() == VmState.OFF) {
-                manager.start(vm.id());
+                finishing.startTwice(vm.id()).ifPresent(e -> {
+                    throw e;
+                });
             }
             notes.end(vm.id(), Kind.STOP);
             return failure;
