@@ -425,7 +425,7 @@ final class CrashRun {
                 System.err.println("VIOLATION: " + what + ": " + e.getMessage());
                 world.revive();
             }
-            if (i % 20 == 19) {
+            if (i % 10 == 9) {
                 System.err.printf("%d of %d random kills of this run%n", i + 1, count);
             }
         }

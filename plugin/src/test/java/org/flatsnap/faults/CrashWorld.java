@@ -50,7 +50,7 @@ final class CrashWorld implements AutoCloseable {
     private final LoopFileSystem first;
     private final LoopFileSystem second;
     private final boolean copyOnWrite;
-    private final Path agent = Files.createTempDirectory("flatsnap-steps-");
+    private final Path controls = Files.createTempDirectory("flatsnap-control-");
     private final DaemonProcess daemon;
     private final Control control;
     private final Machine off;
@@ -99,10 +99,10 @@ final class CrashWorld implements AutoCloseable {
         Files.createDirectory(extra());
         daemon = DaemonProcess.in(directory, first.root(), second.root(), extra());
         daemon.configure("stop-timeout = \"1s\"");
-        Path controlFile = agent.resolve("control");
+        Path controlFile = controls.resolve("control");
         control = Control.at(controlFile);
         control.disarm();
-        daemon.javaOption(StepsAgent.option(agent, controlFile));
+        SteppedClassPath.get().use(daemon, controlFile);
         off = machine("off", true);
         running = machine("running", false);
         virsh("start", running.uuid());
@@ -292,6 +292,10 @@ final class CrashWorld implements AutoCloseable {
         if (!daemon.isAlive()) {
             daemon.startsAndAnswers("vms");
         }
+        if (virsh("domstate", running.uuid()).strip().equals("shut off")) {
+            // Refused while a rollback stands, which starts it when it is done.
+            Commands.exitCode("virsh", "-c", Bench.URI, "start", running.uuid());
+        }
     }
 
     /** A VM's snapshots as the API lists them, by name. */
@@ -469,7 +473,7 @@ final class CrashWorld implements AutoCloseable {
             Commands.exitCode("virsh", "-c", Bench.URI, "undefine", vm.uuid(), "--managed-save", "--nvram");
         }
         daemon.close();
-        Commands.run("rm", "-r", agent.toString());
+        Commands.run("rm", "-r", controls.toString());
         first.close();
         second.close();
     }

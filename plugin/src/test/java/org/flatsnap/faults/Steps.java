@@ -4,17 +4,33 @@ import com.sun.jna.LastErrorException;
 import com.sun.jna.Library;
 import com.sun.jna.Native;
 import java.nio.file.FileSystemException;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Consumer;
 import org.flatsnap.linux.Errno;
 import org.flatsnap.model.Problem;
 import org.libvirt.LibvirtException;
 
-/** What instrumented classes call at each of their {@link Sites}. Only in a process that was started with {@link StepsAgent}. */
+/** What instrumented classes call at each of their {@link Sites}: those of {@link SteppedClassPath}, or {@link InstrumentedClasses}. */
 public final class Steps {
+    /** The system property that names the file of the {@link Control}; without it steps lead nowhere. */
+    static final String CONTROL = "flatsnap.steps.control";
+
+    /** The system property that names the file of the sites. */
+    static final String SITES = "flatsnap.steps.sites";
+
     private static volatile Control control;
     private static volatile Consumer<Site> watcher;
-    private static List<Site> sites;
+    private static volatile List<Site> sites;
+
+    static {
+        String file = System.getProperty(CONTROL);
+        if (file != null) {
+            // Loaded before it is needed.
+            Errno.text(Errno.EBUSY);
+            control = Control.at(Path.of(file));
+        }
+    }
 
     private Steps() {}
 
@@ -22,11 +38,14 @@ public final class Steps {
         int kill(int process, int signal);
     }
 
-    static void begin(Control with, List<Site> all) {
-        sites = all;
-        // Loaded before it is needed.
-        Errno.text(Errno.EBUSY);
-        control = with;
+    /** Read only when one is met: most lives are short. */
+    private static Site site(int number) {
+        List<Site> all = sites;
+        if (all == null) {
+            all = Sites.written(Path.of(System.getProperty(SITES))).all();
+            sites = all;
+        }
+        return all.get(number);
     }
 
     /** From now on only {@code told} hears of each site, in the thread that is about to pass it; what it throws, the call throws. */
@@ -40,21 +59,20 @@ public final class Steps {
     public static void reached(int number) {
         Consumer<Site> told = watcher;
         if (told != null) {
-            told.accept(sites.get(number));
+            told.accept(site(number));
             return;
         }
         Control present = control;
         if (present == null) {
             return;
         }
-        Site site = sites.get(number);
         switch (present.pass(number)) {
             case NONE -> {}
             case KILL -> die();
-            case FAIL -> Steps.<RuntimeException>raise(failure(site, present.errno()));
+            case FAIL -> Steps.<RuntimeException>raise(failure(site(number), present.errno()));
             case WAIT -> {
                 try {
-                    if (site.crashPoint()) {
+                    if (site(number).crashPoint()) {
                         present.await(number);
                     }
                 } catch (InterruptedException e) {

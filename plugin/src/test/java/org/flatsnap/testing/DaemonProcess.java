@@ -17,6 +17,7 @@ public final class DaemonProcess implements AutoCloseable {
     private final Path directory;
     private final Path config;
     private final List<String> javaOptions = new ArrayList<>();
+    private String classPath = System.getProperty("java.class.path");
     private Process process;
 
     private DaemonProcess(Path directory, Path config) {
@@ -50,6 +51,11 @@ public final class DaemonProcess implements AutoCloseable {
     /** Gives its JVM an option from the next start on. */
     public void javaOption(String option) {
         javaOptions.add(option);
+    }
+
+    /** Lets its JVM find classes elsewhere from the next start on. */
+    public void classPath(String path) {
+        classPath = path;
     }
 
     /** Its configuration. */
@@ -189,7 +195,7 @@ public final class DaemonProcess implements AutoCloseable {
                 "-XX:+UseSerialGC"));
         command.addAll(javaOptions);
         command.add("-cp");
-        command.add(System.getProperty("java.class.path"));
+        command.add(classPath);
         command.addAll(List.of(arguments));
         ProcessBuilder builder = new ProcessBuilder(command);
         builder.environment().put("LC_ALL", "C.UTF-8");
