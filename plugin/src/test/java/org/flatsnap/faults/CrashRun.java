@@ -21,6 +21,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.UUID;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.flatsnap.faults.Control.Fault;
 import org.flatsnap.testing.Commands;
@@ -33,6 +34,8 @@ final class CrashRun {
     // EIO, EMFILE, ENOSPC, EROFS: errno.h
     private static final int[] ERRNOS = {5, 24, 28, 30};
     private static final Duration PATIENCE = Duration.ofSeconds(60);
+    /** Its process's steps: the daemon has none of these classes' at work. */
+    private static final Pattern WATCHDOG = Pattern.compile("^hypervisor/(Watchdog|Watcher)\\.");
 
     private final CrashWorld world;
     private final Control control;
@@ -190,12 +193,16 @@ final class CrashRun {
             surviveOrFail(accident, more);
             tally.survived();
         } catch (AssertionError e) {
-            tally.violated(new AssertionError(accident + ": " + e.getMessage(), e));
-            System.err.println("VIOLATION: " + accident + ": " + e.getMessage());
-            world.revive();
+            violated(accident.toString(), e);
         }
         System.err.printf("%s: %d ms%n", accident, (System.nanoTime() - begun) / 1_000_000);
         return more;
+    }
+
+    private void violated(String what, AssertionError violation) throws IOException {
+        tally.violated(new AssertionError(what + ": " + violation.getMessage(), violation));
+        System.err.println("VIOLATION: " + what + ": " + violation.getMessage());
+        world.revive();
     }
 
     private void surviveOrFail(Accident accident, List<Accident> more) throws IOException {
@@ -306,6 +313,64 @@ final class CrashRun {
                 : Optional.empty();
     }
 
+    /** The daemon dies while a guest stands still, and so does the watchdog at its steps, or what it does fails there. */
+    void watchdogs() throws IOException {
+        List<Site> sites = CrashWorld.SITES.all();
+        for (int i = 0; i < sites.size(); i++) {
+            if (sites.get(i).crashPoint()
+                    && WATCHDOG.matcher(sites.get(i).name()).find()) {
+                for (Fault fault : List.of(Fault.KILL, Fault.FAIL)) {
+                    String what = "the watchdog meets %s at %s".formatted(fault, name(i));
+                    try {
+                        watchdog(fault, i);
+                        tally.survived();
+                    } catch (AssertionError e) {
+                        violated(what, e);
+                    }
+                    System.err.println(what);
+                }
+            }
+        }
+    }
+
+    private void watchdog(Fault fault, int site) throws IOException {
+        boolean freeze = site(site).callee().endsWith("thaw");
+        Deed deed = deed(freeze ? "take, frozen guest" : "take, VM running");
+        int standstill = CrashWorld.SITES.number(
+                freeze ? "hypervisor/Quiescer.thaw > Guests.thaw #1" : "hypervisor/Quiescer.resume > Guests.resume #1");
+        deed.prepare();
+        world.watchdogControl().arm(fault, site, 1, ERRNOS[0]);
+        world.daemon().stop();
+        world.restart();
+        control.arm(Fault.KILL, standstill, 1, 0);
+        String operation = UUID.randomUUID().toString();
+        deed.act(operation);
+        world.daemon().awaitEnd();
+        tally.killed(standstill);
+        RunningGuest.await(
+                PATIENCE,
+                "the watchdog to come by" + world.tail(),
+                () -> world.watchdogControl().fired() >= 0);
+        if (fault == Fault.KILL) {
+            tally.killed(site);
+        } else {
+            tally.failed(site);
+        }
+        world.watchdogControl().disarm();
+        world.restart();
+        deed.assertBeforeOrAfter();
+        world.assertInOrder();
+        deed.assertDone(retry(deed, operation));
+        deed.clear();
+    }
+
+    private Deed deed(String title) {
+        return deeds.stream()
+                .filter(deed -> deed.title().equals(title))
+                .findFirst()
+                .orElseThrow();
+    }
+
     /** What is no pretence: a file system that is full, one that is read-only, a process without descriptors. */
     void realFaults() throws IOException {
         List<Deed> onStorage = deeds.stream().filter(deed -> !deed.starts()).toList();
@@ -334,7 +399,8 @@ final class CrashRun {
                         "prlimit", "--pid", Long.toString(process), "--nofile=" + (descriptors(process) + 3) + ":");
                 Thread restore = new Thread(() -> {
                     pause(Duration.ofSeconds(2));
-                    Commands.run("prlimit", "--pid", Long.toString(process), "--nofile=" + limit + ":");
+                    // It may have ended meanwhile.
+                    Commands.exitCode("prlimit", "--pid", Long.toString(process), "--nofile=" + limit + ":");
                 });
                 restore.start();
                 return () -> join(restore);
@@ -372,9 +438,7 @@ final class CrashRun {
             world.assertInOrder();
             deed.clear();
         } catch (AssertionError e) {
-            tally.violated(new AssertionError(deed.title() + " " + what + ": " + e.getMessage(), e));
-            System.err.println("VIOLATION: " + deed.title() + " " + what + ": " + e.getMessage());
-            world.revive();
+            violated(deed.title() + " " + what, e);
         }
     }
 
@@ -421,13 +485,9 @@ final class CrashRun {
             try {
                 randomKill(deed, nth, again);
             } catch (AssertionError e) {
-                tally.violated(new AssertionError(what + ": " + e.getMessage(), e));
-                System.err.println("VIOLATION: " + what + ": " + e.getMessage());
-                world.revive();
+                violated(what, e);
             }
-            if (i % 10 == 9) {
-                System.err.printf("%d of %d random kills of this run%n", i + 1, count);
-            }
+            System.err.printf("%d of %d: %s%n", i + 1, count, what);
         }
     }
 

@@ -3,18 +3,36 @@ package org.flatsnap.faults;
 import java.io.IOException;
 import java.util.List;
 import java.util.Random;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.flatsnap.faults.CrashRun.Tally;
 
 /** Two worlds at a time, because each waits for processes most of the time: XFS, and btrfs without copy-on-write. */
 final class CrashRuns {
     private static final int SHARE = 4;
 
+    /** What no daemon on this kernel comes by, and where it is done instead. */
+    private static final Pattern ELSEWHERE = Pattern.compile(
+            // In the engines' guest: ZFS, and OCFS2's own way to clone.
+            "store/Zfs.*|linux/zfs/.*|linux/Reflink\\.cloneByPath .*");
+
     private CrashRuns() {}
+
+    /** The names of all at which a daemon on this kernel can die. */
+    static Set<String> crashPoints() {
+        return CrashWorld.SITES.all().stream()
+                .filter(Site::crashPoint)
+                .map(Site::name)
+                .filter(name -> !ELSEWHERE.matcher(name).matches())
+                .collect(Collectors.toCollection(TreeSet::new));
+    }
 
     private interface Work {
         void of(CrashRun run) throws IOException;
@@ -26,8 +44,7 @@ final class CrashRuns {
     }
 
     /** Faults that are real, and every step of every deed; of these a share chosen by the seed unless all is to be done. */
-    static Tally everyStep(long seed) throws Exception {
-        Tally tally = new Tally();
+    static void everyStep(Tally tally, long seed) throws Exception {
         both(
                 tally,
                 seed,
@@ -35,8 +52,12 @@ final class CrashRuns {
                     run.realFaults();
                     run.everyStep();
                 },
-                CrashRun::everyStep);
-        return tally;
+                run -> {
+                    run.everyStep();
+                    if (full()) {
+                        run.watchdogs();
+                    }
+                });
     }
 
     /** Deaths by chance, half of them in each. */

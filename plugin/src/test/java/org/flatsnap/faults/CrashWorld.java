@@ -53,6 +53,7 @@ final class CrashWorld implements AutoCloseable {
     private final Path controls = Files.createTempDirectory("flatsnap-control-");
     private final DaemonProcess daemon;
     private final Control control;
+    private final Control watchdogControl;
     private final Machine off;
     private final Machine running;
     private final boolean withGuest;
@@ -102,7 +103,9 @@ final class CrashWorld implements AutoCloseable {
         Path controlFile = controls.resolve("control");
         control = Control.at(controlFile);
         control.disarm();
-        SteppedClassPath.get().use(daemon, controlFile);
+        watchdogControl = Control.at(controls.resolve("watchdog"));
+        watchdogControl.disarm();
+        SteppedClassPath.get().use(daemon, controlFile, controls.resolve("watchdog"));
         off = machine("off", true);
         running = machine("running", false);
         virsh("start", running.uuid());
@@ -243,6 +246,11 @@ final class CrashWorld implements AutoCloseable {
         return control;
     }
 
+    /** What is to happen to the watchdogs. */
+    Control watchdogControl() {
+        return watchdogControl;
+    }
+
     DaemonProcess daemon() {
         return daemon;
     }
@@ -289,6 +297,7 @@ final class CrashWorld implements AutoCloseable {
     /** After something went wrong: as much of a fresh start as can be had. */
     void revive() throws IOException {
         control.disarm();
+        watchdogControl.disarm();
         if (!daemon.isAlive()) {
             daemon.startsAndAnswers("vms");
         }
@@ -385,6 +394,13 @@ final class CrashWorld implements AutoCloseable {
             }
         }
         return found;
+    }
+
+    /** Takes away what was staged, as somebody might who wants room. */
+    void loseStaging() throws IOException {
+        for (Path directory : own("staging")) {
+            Commands.run("rm", "-r", directory.toString());
+        }
     }
 
     /** After whatever happened: nothing is left over, and API, view and stores tell the same. */

@@ -5,9 +5,12 @@ import static org.flatsnap.testing.RunningGuest.virsh;
 
 import com.google.gson.JsonObject;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -15,11 +18,13 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
+import org.flatsnap.faults.Control.Fault;
 import org.flatsnap.faults.CrashWorld.Machine;
 import org.flatsnap.linux.Host;
 import org.flatsnap.testing.Bench;
 import org.flatsnap.testing.Commands;
 import org.flatsnap.testing.DaemonProcess.Answer;
+import org.flatsnap.testing.LoopFileSystem;
 import org.flatsnap.testing.RunningGuest;
 
 /** One kind of request that changes something, and what must be true of it whatever happened meanwhile. Used by one thread. */
@@ -115,6 +120,7 @@ abstract class Deed {
                 new Rebuild(world),
                 new Take(world, world.running()),
                 new RollBack(world, world.running()),
+                new LostStaging(world),
                 new LongLog(world),
                 new FirstStart(world),
                 new StartWithDamagedCatalog(world)));
@@ -386,6 +392,11 @@ abstract class Deed {
             vm().write(name);
             content = vm().read();
             world().succeed("take", vm().name(), name);
+            for (LoopFileSystem store : world().fileSystems()) {
+                // As before the first one that a store keeps.
+                Commands.run(
+                        "rm", "-rf", store.root().resolve(".flatsnap/answers").toString());
+            }
         }
 
         @Override
@@ -493,10 +504,10 @@ abstract class Deed {
         }
     }
 
-    /** A take whose line makes this host's log too long. */
+    /** A take whose line makes this host's log too long, with a journal that a large commit has left. */
     private static final class LongLog extends Take {
         LongLog(CrashWorld world) {
-            super("take, long change log", world, world.off());
+            super("take, long logs", world, world.off());
         }
 
         @Override
@@ -504,6 +515,10 @@ abstract class Deed {
             super.prepare();
             Path log = world().fileSystems().get(0).root().resolve(".flatsnap/changes/" + Host.name());
             Files.write(log, new byte[1 << 20]);
+            Path journal = world().daemon().state().resolve("catalog.db.journal");
+            try (RandomAccessFile file = new RandomAccessFile(journal.toFile(), "rw")) {
+                file.setLength(5 << 20);
+            }
         }
     }
 
@@ -548,6 +563,58 @@ abstract class Deed {
         }
     }
 
+    /** A rollback is decided, its daemon died before the disks were in place, and what was staged is gone. */
+    private static final class LostStaging extends Start {
+        private String target;
+        private Map<String, String> before;
+        private Map<String, String> after;
+
+        LostStaging(CrashWorld world) {
+            super("start with a rollback whose staging is lost", world);
+        }
+
+        @Override
+        void prepare() throws IOException {
+            target = fresh("s");
+            vm().write(target);
+            after = vm().read();
+            world().succeed("take", vm().name(), target);
+            vm().write(fresh("since"));
+            before = vm().read();
+            world().control().arm(Fault.KILL, CrashWorld.SITES.number("store/ReflinkStore.swap > Files.move #1"), 1, 0);
+            world().ask("rollback", vm().name(), target);
+            world().daemon().awaitEnd();
+            world().control().disarm();
+            world().loseStaging();
+        }
+
+        @Override
+        void assertBeforeOrAfter() throws IOException {
+            world().assertNeverBetween(vm(), before, after);
+        }
+
+        @Override
+        void assertDone(JsonObject answer) {
+            RunningGuest.await(Duration.ofSeconds(60), "the rollback to be finished: " + world().tail(), () -> {
+                try {
+                    return vm().read().equals(after);
+                } catch (IOException e) {
+                    throw new AssertionError(e);
+                }
+            });
+        }
+
+        @Override
+        void clear() {
+            // The last of it may be under way.
+            RunningGuest.await(
+                    Duration.ofSeconds(60),
+                    "the snapshot not to be needed any more",
+                    () -> world().ask("delete", vm().name(), target).exitCode() == 0);
+            world().deleteGuards(vm());
+        }
+    }
+
     /** With no state at all, and a store that is new. */
     private static final class FirstStart extends Start {
         FirstStart(CrashWorld world) {
@@ -562,7 +629,7 @@ abstract class Deed {
         }
     }
 
-    /** With a catalog that cannot be read. */
+    /** With a catalog that cannot be read, as the one before, and an answer that nobody waits for any more. */
     private static final class StartWithDamagedCatalog extends Start {
         StartWithDamagedCatalog(CrashWorld world) {
             super("start with a damaged catalog", world);
@@ -571,7 +638,12 @@ abstract class Deed {
         @Override
         void prepare() throws IOException {
             super.prepare();
-            Files.writeString(world().daemon().state().resolve("catalog.db"), "no catalog".repeat(10_000));
+            Path state = world().daemon().state();
+            Files.writeString(state.resolve("catalog.db"), "no catalog".repeat(10_000));
+            Files.writeString(state.resolve("catalog.db.damaged-before"), "no catalog either");
+            Path answers = world().fileSystems().get(0).root().resolve(".flatsnap/answers");
+            Path old = Files.writeString(Files.createDirectories(answers).resolve("old.json"), "");
+            Files.setLastModifiedTime(old, FileTime.from(Instant.now().minus(Duration.ofDays(30))));
         }
     }
 

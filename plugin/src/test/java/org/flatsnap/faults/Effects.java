@@ -75,6 +75,7 @@ enum Effects {
             rule("org/flatsnap/linux/Descriptor\\..*", NOTHING),
             rule("org/flatsnap/linux/(Durability\\.sync|FileIdentity\\.copy|Reflink\\.cloneFile)", CHANGE),
             rule("org/flatsnap/linux/(FileIdentity|Reflink)\\..*", NOTHING),
+            rule("org/flatsnap/linux/Flock\\.tryLock", LOOK),
             rule("org/flatsnap/linux/(Flock|OpenFiles|Programs)\\..*", NOTHING),
             rule(
                     "org/flatsnap/linux/zfs/LibZfsCore\\.lzc_(clone|destroy|destroy_snaps|hold|promote|release"

@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -27,8 +28,18 @@ public final class FaultsBench implements Callable<Integer> {
     @Option(names = "--seed", description = "Of all choices; the clock's unless given.")
     private long seed = System.currentTimeMillis();
 
+    @Option(names = "--parts", split = ",", description = "Only these of ${COMPLETION-CANDIDATES}.")
+    private Set<Part> parts = EnumSet.allOf(Part.class);
+
     @Option(names = "--json", required = true, description = "Where the figures go.")
     private Path json;
+
+    private enum Part {
+        STEPS,
+        KILLS,
+        POWER,
+        RACES
+    }
 
     private final Map<String, Object> figures = new LinkedHashMap<>();
     private final List<String> violations = new ArrayList<>();
@@ -37,22 +48,51 @@ public final class FaultsBench implements Callable<Integer> {
 
     /** Ends with 1 if anything was violated. */
     public static void main(String[] arguments) {
-        System.exit(new CommandLine(new FaultsBench()).execute(arguments));
+        System.exit(new CommandLine(new FaultsBench())
+                .setCaseInsensitiveEnumValuesAllowed(true)
+                .execute(arguments));
     }
 
     @Override
     public Integer call() throws Exception {
         figures.put("seed", seed);
-        Tally tally = CrashRuns.everyStep(seed);
-        System.err.printf("every step is done; %d deaths by chance with seed %d%n", kills, seed);
-        CrashRuns.randomKills(tally, kills, seed);
+        if (parts.contains(Part.STEPS) || parts.contains(Part.KILLS)) {
+            die();
+        }
+        if (parts.contains(Part.POWER)) {
+            losePower();
+        }
+        if (parts.contains(Part.RACES)) {
+            race();
+        }
+        figures.put("violations", violations.size());
+        print();
+        return violations.isEmpty() ? 0 : 1;
+    }
+
+    private void die() throws Exception {
+        Tally tally = new Tally();
+        if (parts.contains(Part.STEPS)) {
+            CrashRuns.everyStep(tally, seed);
+            System.err.printf("every step is done: %d kills, %d errors%n", tally.kills(), tally.errors());
+        }
+        if (parts.contains(Part.KILLS)) {
+            System.err.printf("%d deaths by chance with seed %d%n", kills, seed);
+            CrashRuns.randomKills(tally, kills, seed);
+        }
         tally.violations().forEach(violation -> violations.add(violation.getMessage()));
         points(tally);
+    }
+
+    private void losePower() throws Exception {
         for (PowerLoss.Inside inside : PowerLoss.Inside.values()) {
             PowerLoss.Figures power = PowerLoss.suffer(inside, PowerLoss.extent());
             figures.put("power losses recovered from, " + inside.name(), power.mounted());
             violations.addAll(power.violations());
         }
+    }
+
+    private void race() throws Exception {
         RaceRun.Report races = RaceRun.run(RaceRun.Settings.of(seed, Duration.ofSeconds(raceSeconds)));
         figures.put("clients", races.clients());
         figures.put("VMs", races.vms());
@@ -64,9 +104,6 @@ public final class FaultsBench implements Callable<Integer> {
                         .max()
                         .orElse(0));
         violations.addAll(races.violations());
-        figures.put("violations", violations.size());
-        print();
-        return violations.isEmpty() ? 0 : 1;
     }
 
     private void points(Tally tally) throws IOException {
@@ -75,6 +112,10 @@ public final class FaultsBench implements Callable<Integer> {
         Set<String> covered = new TreeSet<>(tally.killedAt());
         covered.addAll(inGuest());
         covered.retainAll(existing);
+        Set<String> here = CrashRuns.crashPoints();
+        figures.put("crash points of this host's kernel", here.size());
+        here.retainAll(covered);
+        figures.put("of these covered", here.size());
         figures.put("crash points existing", existing.size());
         figures.put("crash points covered", covered.size());
         existing.removeAll(covered);

@@ -129,6 +129,15 @@ final class Sites {
         return all;
     }
 
+    /** The number of the one with this name. */
+    int number(String name) {
+        Integer number = numbers.get(name);
+        if (number == null) {
+            throw new AssertionError("there is no step " + name);
+        }
+        return number;
+    }
+
     /** Calls of which nobody has said what they do. */
     Set<String> unknown() {
         return Collections.unmodifiableSet(unknown);

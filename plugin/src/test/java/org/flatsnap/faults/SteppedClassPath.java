@@ -54,12 +54,16 @@ final class SteppedClassPath {
         return made;
     }
 
-    /** From its next start on a daemon does what {@code control} says. */
-    void use(DaemonProcess daemon, Path control) {
+    /** From its next start on a daemon does what {@code control} says, and its watchdog what {@code watchdog} says. */
+    void use(DaemonProcess daemon, Path control, Path watchdog) {
         daemon.classPath(path);
-        daemon.javaOption("-XX:SharedArchiveFile=" + archive);
+        String shared = "-XX:SharedArchiveFile=" + archive;
+        daemon.javaOption(shared);
+        String sites = "-D" + Steps.SITES + "=" + directory.resolve("sites");
         daemon.javaOption("-D" + Steps.CONTROL + "=" + control);
-        daemon.javaOption("-D" + Steps.SITES + "=" + directory.resolve("sites"));
+        daemon.javaOption(sites);
+        // The watchdog has its own options, and the daemon's environment.
+        daemon.environment("JAVA_TOOL_OPTIONS", "-D" + Steps.CONTROL + "=" + watchdog + " " + sites + " " + shared);
     }
 
     /** The archive wants jars, and a jar of others stays what it is. */

@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.flatsnap.cli.Run;
@@ -17,6 +18,7 @@ public final class DaemonProcess implements AutoCloseable {
     private final Path directory;
     private final Path config;
     private final List<String> javaOptions = new ArrayList<>();
+    private final Map<String, String> environment = new HashMap<>();
     private String classPath = System.getProperty("java.class.path");
     private Process process;
 
@@ -51,6 +53,11 @@ public final class DaemonProcess implements AutoCloseable {
     /** Gives its JVM an option from the next start on. */
     public void javaOption(String option) {
         javaOptions.add(option);
+    }
+
+    /** Sets an environment variable of it from the next start on. */
+    public void environment(String name, String value) {
+        environment.put(name, value);
     }
 
     /** Lets its JVM find classes elsewhere from the next start on. */
@@ -199,6 +206,7 @@ public final class DaemonProcess implements AutoCloseable {
         command.addAll(List.of(arguments));
         ProcessBuilder builder = new ProcessBuilder(command);
         builder.environment().put("LC_ALL", "C.UTF-8");
+        builder.environment().putAll(this.environment);
         builder.environment().putAll(environment);
         return builder;
     }
