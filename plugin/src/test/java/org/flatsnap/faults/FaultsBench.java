@@ -56,6 +56,7 @@ public final class FaultsBench implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         figures.put("seed", seed);
+        System.err.println("seed " + seed);
         if (parts.contains(Part.STEPS) || parts.contains(Part.KILLS)) {
             die();
         }
