@@ -52,10 +52,19 @@ public final class GuestNotes {
     }
 
     GuestNotes(Path directory, String boot) throws IOException {
-        this.directory = Files.createDirectories(directory);
+        this(boot, Files.createDirectories(directory));
+    }
+
+    private GuestNotes(String boot, Path directory) throws IOException {
+        this.directory = directory;
         this.boot = boot;
         dropThoseOfAnEarlierBoot(Kind.PAUSE);
         dropThoseOfAnEarlierBoot(Kind.STOP);
+    }
+
+    /** Those in a directory that somebody else has made. */
+    static GuestNotes existing(Path directory) throws IOException {
+        return new GuestNotes(Host.bootId(), directory);
     }
 
     private void dropThoseOfAnEarlierBoot(Kind kind) throws IOException {

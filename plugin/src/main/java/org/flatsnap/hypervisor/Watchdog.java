@@ -64,7 +64,7 @@ final class Watchdog {
             LOG.error("{} is gone, and with it the notes of who may stand still", directory);
             System.exit(1);
         }
-        Watcher watcher = new Watcher(guests, new GuestNotes(directory), patience);
+        Watcher watcher = new Watcher(guests, GuestNotes.existing(directory), patience);
         String own = UUID.randomUUID().toString();
         Path inCharge = directory.resolveSibling(IN_CHARGE);
         Files.writeString(inCharge, own);
