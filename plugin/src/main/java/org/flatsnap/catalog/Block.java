@@ -18,16 +18,32 @@ record Block(long number, byte[] payload) {
 
     /** Checks {@code SIZE} bytes and gives their checksum; {@link Damage} if they are not what was written there. */
     static int check(UUID identity, long number, byte[] bytes, int from) {
-        int expected = ByteBuffer.wrap(bytes, from + PAYLOAD, Integer.BYTES).getInt();
+        int expected = storedChecksum(bytes, from);
         if (checksum(identity, number, bytes, from) != expected) {
             throw new Damage("block " + number + " is damaged");
         }
         return expected;
     }
 
+    private static int storedChecksum(byte[] bytes, int from) {
+        return ByteBuffer.wrap(bytes, from + PAYLOAD, Integer.BYTES).getInt();
+    }
+
     /** Reads one out of {@code SIZE} bytes; {@link Damage} if they are not what was written there. */
     static Block parse(UUID identity, long number, byte[] bytes, int from) {
         check(identity, number, bytes, from);
+        return unchecked(number, bytes, from);
+    }
+
+    /** Reads one that was written with this checksum; {@link Damage} if it is another one, or of an earlier time. */
+    static Block parse(UUID identity, long number, byte[] bytes, int from, int checksum) {
+        if (check(identity, number, bytes, from) != checksum) {
+            throw new Damage("block " + number + " is of an earlier commit");
+        }
+        return unchecked(number, bytes, from);
+    }
+
+    private static Block unchecked(long number, byte[] bytes, int from) {
         byte[] payload = new byte[PAYLOAD];
         System.arraycopy(bytes, from, payload, 0, PAYLOAD);
         return new Block(number, payload);

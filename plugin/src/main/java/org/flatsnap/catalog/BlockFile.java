@@ -6,9 +6,9 @@ import java.io.ByteArrayOutputStream;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.RandomAccessFile;
-import java.nio.file.Files;
+import java.nio.ByteBuffer;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -23,8 +23,10 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
  * commit that the journal holds whole and forgets one that it does not. Any number of threads may read while one writes,
  * as long as they do not touch the same bytes; that much MapDB's own locks see to.
  *
- * <p>The checksum that each block was last written with is kept in memory, so a block is {@link Damage} also if it is whole and
- * of an earlier commit: a write that the disk acknowledged and lost.
+ * <p>In front of every {@value #SUMS} blocks stands one with the checksums that these were last written with, so a block is
+ * {@link Damage} also if it is whole and of an earlier commit: a write that the disk acknowledged and lost. These checksums
+ * are kept in memory (1 MiB for 1 GiB), and the superblock has their sum. Opening reads them and checks the first
+ * {@value #CHECKED_AT_OPEN} blocks; every block is checked when it is read, and {@link #check} goes through the rest.
  *
  * <p>Reading costs nothing for a block in the cache, else one read of {@value Block#SIZE} bytes. A commit costs two syncs.
  */
@@ -35,10 +37,15 @@ final class BlockFile implements Closeable {
         ON_CLOSE
     }
 
+    /** A file that is no longer than this is known to be whole once it is open. */
+    static final int CHECKED_AT_OPEN = 16_384;
+
+    private static final int SUMS = Block.PAYLOAD / Integer.BYTES;
     private static final int CACHED_BLOCKS = 4096;
     private static final int BLOCKS_AT_ONCE = 256;
     // A file that is durable only on closing is written in portions of this.
-    private static final int GATHERED_BLOCKS = 2048;
+    private static final int GATHERED_BLOCKS =
+            (int) Math.max(1024, Math.min(8192, Runtime.getRuntime().maxMemory() / 8 / Block.SIZE));
 
     private final Durability durability;
     // Not a FileChannel: an interrupted thread would close that for everybody.
@@ -66,10 +73,19 @@ final class BlockFile implements Closeable {
         return path.resolveSibling(path.getFileName() + ".journal");
     }
 
+    UUID identity() {
+        return identity;
+    }
+
+    /** The number of commits so far. */
+    long sequence() {
+        return sequence;
+    }
+
     /**
-     * Opens or makes the file. Reads all of it once.
+     * Opens or makes the file.
      *
-     * @throws Damage if it is not ours, of another layout, or damaged
+     * @throws Damage if it is not ours, of another layout, or damaged in a part that is checked here
      */
     static BlockFile open(Path path, Durability durability) throws IOException {
         RandomAccessFile file = new RandomAccessFile(path.toFile(), "rw");
@@ -85,7 +101,8 @@ final class BlockFile implements Closeable {
             }
             Superblock superblock = Superblock.parse(head).orElseThrow(() -> new Damage(Superblock.refusal(head)));
             BlockFile opened = new BlockFile(file, journal, superblock, durability);
-            opened.verify(opened.finishCommit().orElse(superblock).sum());
+            opened.readSums(opened.finishCommit().orElse(superblock).sum());
+            opened.check(0, CHECKED_AT_OPEN);
             return opened;
         } catch (IOException | RuntimeException e) {
             file.close();
@@ -117,23 +134,71 @@ final class BlockFile implements Closeable {
         return commit.map(Journal.Commit::superblock);
     }
 
-    private synchronized void verify(long expected) throws IOException {
-        byte[] bytes = new byte[BLOCKS_AT_ONCE * Block.SIZE];
-        if (file.length() < (blocks + 1) * Block.SIZE) {
+    private synchronized void readSums(long expected) throws IOException {
+        if (file.length() < (blocks == 0 ? Block.SIZE : position(blocks - 1) + Block.SIZE)) {
             throw new Damage("the file is cut off");
         }
-        file.seek(Block.SIZE);
-        for (long number = 0; number < blocks; ) {
-            int count = (int) Math.min(BLOCKS_AT_ONCE, blocks - number);
-            file.readFully(bytes, 0, count * Block.SIZE);
-            for (int i = 0; i < count; i++) {
-                note(number, Block.check(identity, number, bytes, i * Block.SIZE));
-                number++;
+        byte[] bytes = new byte[Block.SIZE];
+        for (long first = 0; first < blocks; first += SUMS) {
+            long number = sumsOf(first);
+            file.seek(position(number));
+            file.readFully(bytes);
+            ByteBuffer found =
+                    ByteBuffer.wrap(Block.parse(identity, number, bytes, 0).payload());
+            for (long block = first; block < Math.min(first + SUMS, blocks); block++) {
+                note(block, found.getInt());
             }
         }
         if (sum != expected) {
             throw new Damage("a block of it is of an earlier commit");
         }
+    }
+
+    /**
+     * Checks blocks as they stand in the file.
+     *
+     * @param from the first
+     * @param count how many at most
+     * @return the first one that was not checked; empty if there is none
+     * @throws Damage if one is not what was written
+     */
+    Optional<Long> check(long from, int count) throws IOException {
+        byte[] bytes = new byte[BLOCKS_AT_ONCE * Block.SIZE];
+        long number = from;
+        while (number < Math.min(from + count, blocks)) {
+            number = checkRun(number, bytes);
+        }
+        return number < blocks ? Optional.of(number) : Optional.empty();
+    }
+
+    /** As many as stand together and fit. */
+    private synchronized long checkRun(long from, byte[] bytes) throws IOException {
+        // What was added since the last commit does not stand in the file yet.
+        long end = Math.min(blocks, Math.min(from + BLOCKS_AT_ONCE, (from / SUMS + 1) * SUMS));
+        while (end > from && position(end - 1) + Block.SIZE > file.length()) {
+            end--;
+        }
+        int count = (int) (end - from);
+        file.seek(position(from));
+        file.readFully(bytes, 0, count * Block.SIZE);
+        for (int i = 0; i < count; i++) {
+            // Of these, another version may be on its way into the file.
+            boolean settled = !changed.containsKey(from + i);
+            if (settled && Block.check(identity, from + i, bytes, i * Block.SIZE) != sums[(int) from + i]) {
+                throw new Damage("block " + (from + i) + " is of an earlier commit");
+            }
+        }
+        return count == 0 ? blocks : end;
+    }
+
+    /** The number of the block that has the checksum of this one. */
+    private static long sumsOf(long number) {
+        return -1 - number / SUMS;
+    }
+
+    private static long position(long number) {
+        long block = number < 0 ? (-1 - number) * (SUMS + 1) : number / SUMS * (SUMS + 1) + 1 + number % SUMS;
+        return (block + 1) * Block.SIZE;
     }
 
     private void note(long number, int checksum) {
@@ -192,6 +257,7 @@ final class BlockFile implements Closeable {
                     sequence++;
                     List<Block> news = changesInOrder();
                     Superblock superblock = noted(news);
+                    news = withSums(news);
                     journal.write(superblock, news);
                     write(news, superblock);
                     file.getFD().sync();
@@ -209,6 +275,11 @@ final class BlockFile implements Closeable {
         }
     }
 
+    /** How many blocks the next commit will write. */
+    long changedBlocks() {
+        return changed.mappingCount();
+    }
+
     private List<Block> changesInOrder() {
         return changed.values().stream().sorted(comparing(Block::number)).toList();
     }
@@ -219,14 +290,38 @@ final class BlockFile implements Closeable {
         return new Superblock(identity, sequence, blocks, sum);
     }
 
+    /** These blocks and those with their checksums, in the order in which they stand in the file. */
+    private synchronized List<Block> withSums(List<Block> inOrder) {
+        List<Block> all = new ArrayList<>();
+        for (Block block : inOrder) {
+            if (all.isEmpty() || sumsOf(all.get(all.size() - 1).number()) != sumsOf(block.number())) {
+                all.add(sums(sumsOf(block.number())));
+            }
+            all.add(block);
+        }
+        return all;
+    }
+
+    private Block sums(long number) {
+        Block block = Block.zero(number);
+        int first = (int) (-1 - number) * SUMS;
+        ByteBuffer payload = ByteBuffer.wrap(block.payload());
+        for (int i = first; i < Math.min(first + SUMS, sums.length); i++) {
+            payload.putInt(sums[i]);
+        }
+        return block;
+    }
+
     private synchronized void write(List<Block> inOrder, Superblock superblock) throws IOException {
         ByteArrayOutputStream run = new ByteArrayOutputStream();
         for (int i = 0; i < inOrder.size(); i++) {
             Block block = inOrder.get(i);
             run.writeBytes(block.bytes(identity));
-            boolean ends = i + 1 == inOrder.size() || inOrder.get(i + 1).number() != block.number() + 1;
+            long end = position(block.number()) + Block.SIZE;
+            boolean ends =
+                    i + 1 == inOrder.size() || position(inOrder.get(i + 1).number()) != end;
             if (ends || run.size() == BLOCKS_AT_ONCE * Block.SIZE) {
-                file.seek((block.number() + 2) * Block.SIZE - run.size());
+                file.seek(end - run.size());
                 file.write(run.toByteArray());
                 run.reset();
             }
@@ -261,16 +356,13 @@ final class BlockFile implements Closeable {
         }
         byte[] bytes = new byte[Block.SIZE];
         try {
-            file.seek((number + 1) * Block.SIZE);
+            file.seek(position(number));
             file.readFully(bytes);
         } catch (IOException e) {
             // Another file may stand where this one cannot be read.
             throw new Damage("block " + number + " cannot be read: " + e.getMessage(), e);
         }
-        if (Block.check(identity, number, bytes, 0) != sums[(int) number]) {
-            throw new Damage("block " + number + " is of an earlier commit");
-        }
-        block = Block.parse(identity, number, bytes, 0);
+        block = Block.parse(identity, number, bytes, 0, sums[(int) number]);
         remember(block);
         return block;
     }
@@ -289,24 +381,17 @@ final class BlockFile implements Closeable {
         try (journal) {
             if (durability == Durability.ON_CLOSE) {
                 List<Block> news = changesInOrder();
-                write(news, noted(news));
+                Superblock superblock = noted(news);
+                write(news, superblock);
+                List<Block> checksums = new ArrayList<>();
+                for (long first = 0; first < blocks; first += SUMS) {
+                    checksums.add(sums(sumsOf(first)));
+                }
+                write(checksums, superblock);
                 file.getFD().sync();
             }
         } finally {
             file.close();
         }
-    }
-
-    /** Puts a file, which is open or not, in the place of another one that is not written to any more. Atomic. */
-    static void move(Path path, Path to) throws IOException {
-        // The journal first: that of another file counts nothing.
-        Files.move(journalOf(path), journalOf(to), StandardCopyOption.ATOMIC_MOVE);
-        Files.move(path, to, StandardCopyOption.ATOMIC_MOVE);
-    }
-
-    /** Removes the file and its journal. */
-    static void delete(Path path) throws IOException {
-        Files.deleteIfExists(path);
-        Files.deleteIfExists(journalOf(path));
     }
 }

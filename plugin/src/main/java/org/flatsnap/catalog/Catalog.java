@@ -17,6 +17,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Function;
@@ -39,7 +41,7 @@ import org.slf4j.LoggerFactory;
  * before it is durable. A change whose commit failed is told as failed and may yet take effect.
  *
  * <p>For use by any number of threads. Changes are made by one thread, those that wait together in one commit; a commit
- * costs two syncs of the disk. Readers wait for changes to memory, not for commits. An interrupt does not end a call, and
+ * costs one sync of the disk. Readers wait for changes to memory, not for commits. An interrupt does not end a call, and
  * the thread stays interrupted.
  *
  * <p>Every method throws {@link Problem}: UNAVAILABLE if the file turns out damaged, from when on {@link #needsRebuild()} says
@@ -62,6 +64,11 @@ public final class Catalog implements AutoCloseable {
     private final GroupCommit writer;
     private final ReadWriteLock lock = new ReentrantReadWriteLock();
     private final List<CatalogListener> listeners = new CopyOnWriteArrayList<>();
+    private final ExecutorService background = Executors.newSingleThreadExecutor(task -> {
+        Thread thread = new Thread(task, "catalog-reader");
+        thread.setDaemon(true);
+        return thread;
+    });
     private volatile boolean needsRebuild;
     // INVARIANT: index is changed and replaced by the writer's thread alone, under the write lock.
     private Index index;
@@ -82,8 +89,9 @@ public final class Catalog implements AutoCloseable {
      * Opens the catalog or makes an empty one. A file that is damaged or of another version is renamed to
      * {@code <file>.damaged-<time>} and replaced by an empty one; the one before it that was kept goes.
      *
-     * <p>Beside the file stand {@code <file>.journal}, {@code <file>.lock} and, during a rebuild,
-     * {@code <file>.rebuilding}. Reads the whole file once.
+     * <p>Beside the file stand {@code <file>.journal}, {@code <file>.log}, {@code <file>.lock} and, during a rebuild,
+     * {@code <file>.rebuilding}. Reads the list of VMs and, of the blocks, their checksums and the first 64 MiB; a thread
+     * reads what searches need in memory and checks the rest.
      *
      * @throws Problem UNAVAILABLE if another process uses it or the file cannot be used
      */
@@ -92,13 +100,14 @@ public final class Catalog implements AutoCloseable {
         try {
             FileLease lease = FileLease.take(file).orElseThrow(failures::inUse);
             try {
-                BlockFile.delete(rebuilding(file));
+                Database.delete(rebuilding(file));
                 Index index = openOrReplace(file);
                 boolean needsRebuild = !index.isClean();
                 index.mark(false);
                 index.commit();
                 Catalog catalog = new Catalog(file, lease, index, needsRebuild);
                 catalog.writer.start();
+                catalog.background.execute(catalog::catchUp);
                 return catalog;
             } catch (IOException | RuntimeException e) {
                 lease.close();
@@ -113,20 +122,12 @@ public final class Catalog implements AutoCloseable {
 
     private static Index openOrReplace(Path file) throws IOException {
         try {
-            Index index = Index.open(file, BlockFile.Durability.EACH_COMMIT);
-            try {
-                // What is new is in the file only now.
-                index.commit();
-                return index;
-            } catch (RuntimeException e) {
-                index.close();
-                throw e;
-            }
+            return Index.open(file, BlockFile.Durability.EACH_COMMIT);
         } catch (Damage e) {
             removeKept(file);
             Path aside = file.resolveSibling(file.getFileName() + KEPT + FILE_TIME.format(Instant.now()));
             Files.move(file, aside);
-            BlockFile.delete(file);
+            Database.delete(file);
             LoggerFactory.getLogger(Catalog.class)
                     .warn(
                             "the catalog {} cannot be used ({}); it is kept as {}, and a new one is made from the stores",
@@ -186,20 +187,20 @@ public final class Catalog implements AutoCloseable {
         });
     }
 
-    /** The snapshot of this id. Costs three look-ups. */
+    /** The snapshot of this id. Costs two look-ups. */
     public Optional<Snapshot> find(SnapshotId id) {
         requireNonNull(id, "id");
         return read(from -> from.find(id));
     }
 
-    /** The snapshot of this name; the newest, should storage hold several. Costs three look-ups. */
+    /** The snapshot of this name; the newest, should storage hold several. Costs two look-ups. */
     public Optional<Snapshot> find(VmId vm, SnapshotName name) {
         requireNonNull(vm, "vm");
         requireNonNull(name, "name");
         return read(from -> from.find(vm, name));
     }
 
-    /** The snapshot this operation made; the newest, if it made several. Costs three look-ups. */
+    /** The snapshot this operation made; the newest, if it made several. Costs two look-ups. */
     public Optional<Snapshot> findByOperation(OperationId operation) {
         requireNonNull(operation, "operation");
         return read(from -> from.find(operation));
@@ -221,7 +222,13 @@ public final class Catalog implements AutoCloseable {
         return read(source -> source.between(vm, from, until));
     }
 
-    /** Every VM that has snapshots, by id. Costs one walk over the VMs, whatever the number of snapshots. */
+    /** What is known of a VM; empty if it has no snapshots. Costs one look-up in memory. */
+    public Optional<VmEntry> vm(VmId vm) {
+        requireNonNull(vm, "vm");
+        return read(from -> Optional.ofNullable(from.rows().get(vm)).map(row -> row.entry(vm)));
+    }
+
+    /** Every VM that has snapshots, by id. Costs one walk over the VMs in memory, whatever the number of snapshots. */
     public List<VmEntry> vms() {
         return read(Index::vms);
     }
@@ -235,9 +242,10 @@ public final class Catalog implements AutoCloseable {
      * One page of what matches. Pages that follow each other neither repeat nor leave out a snapshot, whatever is added
      * and removed meanwhile; what was added behind the place reached may appear.
      *
-     * <p>Walks the narrowest of: the VMs' own snapshots, those of one tag, those of one exact name, all in the time range;
-     * and stops when the page is full. Only a search for text or a name pattern over all VMs, when little matches, walks
-     * far: over the index by time, about a microsecond per snapshot.
+     * <p>Walks the index that promises a full page soonest: the VMs' own snapshots, those of one tag or exact name, on some VMs
+     * or on all, or all snapshots by time; always from the page's place in the time range, and no further than the page is full.
+     * What stands in no index is looked for in memory, about a millisecond in a million snapshots. In the first seconds after
+     * opening, and if there is no memory for that, it is looked for in the file: about a microsecond per snapshot.
      *
      * @throws Problem INVALID if a pattern or the cursor is malformed
      */
@@ -259,7 +267,7 @@ public final class Catalog implements AutoCloseable {
         requireNonNull(resultJson, "resultJson");
         requireNonNull(at, "at");
         make(() -> locked(() -> {
-            index.results().record(operation, resultJson, at);
+            index.record(operation, resultJson, at);
             return operation;
         }));
     }
@@ -267,7 +275,7 @@ public final class Catalog implements AutoCloseable {
     /** The result kept for an operation. */
     public Optional<String> operationResult(OperationId operation) {
         requireNonNull(operation, "operation");
-        return read(from -> from.results().find(operation));
+        return read(from -> from.result(operation));
     }
 
     /**
@@ -275,7 +283,7 @@ public final class Catalog implements AutoCloseable {
      * removed while this runs is as that call left it, whatever is given here.
      *
      * <p>Fills a new file and then exchanges it for the old one, so readers see all as before or all as after, and a
-     * damaged file is healed. If it fails, all is as before. Needs the memory of a few hundred snapshots.
+     * damaged file is healed. If it fails, all is as before. Needs the memory of a few hundred snapshots and at most 32 MiB.
      *
      * @throws Problem BUSY if another rebuild is under way; whatever the iterator throws
      */
@@ -300,7 +308,19 @@ public final class Catalog implements AutoCloseable {
             }
             throw e;
         }
+        background.execute(this::catchUp);
         listeners.forEach(CatalogListener::replaced);
+    }
+
+    private void catchUp() {
+        try {
+            boolean more;
+            do {
+                more = read(Index::catchUp);
+            } while (more);
+        } catch (Problem e) {
+            log.debug("the catalog {} is not read further: {}", file, e.getMessage());
+        }
     }
 
     private Index beginRebuild() {
@@ -308,7 +328,7 @@ public final class Catalog implements AutoCloseable {
             throw failures.rebuilding();
         }
         try {
-            BlockFile.delete(rebuilding(file));
+            Database.delete(rebuilding(file));
             rebuild = Optional.of(
                     new Rebuild(Index.open(rebuilding(file), BlockFile.Durability.ON_CLOSE), new HashSet<>()));
         } catch (IOException e) {
@@ -336,14 +356,15 @@ public final class Catalog implements AutoCloseable {
             // Storage has those that matter most.
             log.warn("some results of operations are lost with the damaged catalog {} ({})", file, e.getMessage());
         }
-        filled.commit();
+        filled.checkpoint();
         rebuild = Optional.empty();
         try {
             filled.close();
-            // Reads all of what was written, while the old one still answers.
+            // The log is moved first, and with it goes that of the old one.
+            index.checkpoint();
             Index fresh = Index.open(rebuilding(file), BlockFile.Durability.EACH_COMMIT);
             try {
-                BlockFile.move(rebuilding(file), file);
+                Database.move(rebuilding(file), file);
             } catch (IOException e) {
                 fresh.close();
                 throw e;
@@ -368,7 +389,7 @@ public final class Catalog implements AutoCloseable {
         if (dropped.isPresent()) {
             try {
                 dropped.get().index().close();
-                BlockFile.delete(rebuilding(file));
+                Database.delete(rebuilding(file));
             } catch (IOException e) {
                 throw new UncheckedIOException(e);
             }
@@ -390,10 +411,12 @@ public final class Catalog implements AutoCloseable {
                     dropRebuild();
                     locked(() -> {
                         index.mark(!needsRebuild);
+                        index.checkpoint();
                         return index;
                     });
                 });
             } finally {
+                background.shutdown();
                 locked(this::closeFiles);
             }
             return file;

@@ -2,7 +2,9 @@ package org.flatsnap.catalog;
 
 import java.text.Normalizer;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
+import java.util.List;
 import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -25,6 +27,7 @@ public final class Glob implements Predicate<String> {
     private static final Pattern SPECIAL_IN_SET = Pattern.compile("[\\\\\\[\\]&^]");
 
     private final String text;
+    private final List<String> literals = new ArrayList<>();
     private final Pattern pattern;
 
     /** A {@link Problem} says what is wrong with it. */
@@ -58,6 +61,7 @@ public final class Glob implements Predicate<String> {
             } else if (token.group("open") != null) {
                 throw malformed("a '[' has no ']'", null);
             } else {
+                literals.add(token.group("text"));
                 pieces.getLast().append(Pattern.quote(token.group("text")));
             }
         }
@@ -72,6 +76,11 @@ public final class Glob implements Predicate<String> {
     /** Whether it matches one name only, which then is {@link #text()}. */
     public boolean isLiteral() {
         return text.chars().noneMatch(c -> c == '*' || c == '?' || c == '[');
+    }
+
+    /** What every name that matches contains. */
+    List<String> literals() {
+        return List.copyOf(literals);
     }
 
     /** The pattern in normal form C, as all names are. */

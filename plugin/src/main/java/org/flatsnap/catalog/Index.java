@@ -2,15 +2,19 @@ package org.flatsnap.catalog;
 
 import java.io.Closeable;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.Stream;
+import java.util.TreeMap;
 import org.flatsnap.model.OperationId;
 import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.SnapshotId;
@@ -19,7 +23,7 @@ import org.flatsnap.model.Tag;
 import org.flatsnap.model.VmId;
 
 /**
- * The sorted maps of one catalog file, kept in step. The package's documentation lists them.
+ * The sorted maps of one catalog file and what is kept of them in memory, in step. The package's documentation lists them.
  *
  * <p>Changes and reads must not overlap; the catalog's lock sees to that. What is changed is durable after
  * {@link #commit()}.
@@ -28,37 +32,64 @@ final class Index implements Closeable {
     private static final byte[] CLEAN = "clean".getBytes(StandardCharsets.UTF_8);
 
     private static final int RESULTS_AT_ONCE = 1000;
+    private static final int ROWS_AT_ONCE = 1000;
+    private static final int BLOCKS_AT_ONCE = 256;
+    // What the rows in memory may take of it.
+    private static final long TIMELINE_BYTES = Runtime.getRuntime().maxMemory() / 4;
+
+    /** The kinds of changes that are logged; the first byte of each. */
+    private static final byte PUT = 'p';
+
+    private static final byte REMOVE = 'r';
+    private static final byte RESULT = 'o';
+    private static final byte MARK = 'c';
 
     private final Database database;
-    private final Table records;
+    private final Heap records;
     private final Table times;
     private final Table words;
     private final Table vms;
     private final Table marks;
     private final Counts counts;
     private final Results results;
+    private final Map<VmId, VmRow> rows = new TreeMap<>();
+    // Rows that the table does not show yet; empty for a VM that has gone.
+    private final Map<VmId, Optional<VmRow>> changedRows = new HashMap<>();
+    private int nextVm;
+    private Timeline timeline = new Timeline();
+    // The timeline holds what stands before this; all if it is empty. Set while others read.
+    private volatile Optional<byte[]> readUntil = Optional.of(Keys.ANY);
+    private boolean tooManyRows;
+    private Optional<Long> uncheckedBlock = Optional.of((long) BlockFile.CHECKED_AT_OPEN);
 
-    private Index(Database database) {
+    private Index(Database database) throws IOException {
         this.database = database;
-        this.records = database.records("records");
+        this.records = database.heap();
         this.times = database.index("times");
         this.words = database.index("words");
         this.vms = database.index("vms");
         this.marks = database.index("marks");
         this.counts = new Counts(database.index("counts"));
         this.results = new Results(database);
+        vms.walk().forEachRemaining(entry -> {
+            VmRow row = VmRow.parse(entry.getValue());
+            rows.put(new VmId(new String(entry.getKey(), StandardCharsets.US_ASCII)), row);
+            nextVm = Math.max(nextVm, row.number() + 1);
+        });
+        database.unfinished().forEach(this::redo);
+        checkpoint();
     }
 
     /**
-     * Opens or makes one. Reads all of the file once.
+     * Opens or makes one, with all changes that were durable. Reads the list of VMs and what was changed last.
      *
-     * @throws Damage if the file is not ours, of another layout, or damaged
+     * @throws Damage if the file is not ours, of another layout, or damaged in a part that is read here
      */
     static Index open(Path path, BlockFile.Durability durability) throws IOException {
         Database database = Database.open(path, durability);
         try {
             return new Index(database);
-        } catch (RuntimeException e) {
+        } catch (IOException | RuntimeException | AssertionError e) {
             database.close();
             throw e;
         }
@@ -75,14 +106,46 @@ final class Index implements Closeable {
         } else {
             marks.remove(CLEAN);
         }
+        database.note(new byte[] {MARK, (byte) (clean ? 1 : 0)});
     }
 
-    Results results() {
-        return results;
+    void record(OperationId operation, String answer, Instant at) {
+        byte[] value = Results.value(answer, at);
+        results.record(operation, value);
+        database.note(Keys.join(new byte[] {RESULT}, Keys.bytes(operation), value));
     }
 
+    Optional<String> result(OperationId operation) {
+        return results.find(operation);
+    }
+
+    /** Makes durable what was changed. */
     void commit() {
-        database.commit();
+        if (database.checkpointDue()) {
+            checkpoint();
+        } else {
+            database.commit();
+        }
+    }
+
+    /** The same, and leaves nothing to be made again by who opens it next. */
+    void checkpoint() {
+        counts.write();
+        changedRows.forEach((vm, row) ->
+                row.ifPresentOrElse(present -> vms.put(rowKey(vm), present.bytes()), () -> vms.remove(rowKey(vm))));
+        changedRows.clear();
+        database.checkpoint();
+    }
+
+    private void redo(byte[] change) {
+        byte[] rest = Arrays.copyOfRange(change, 1, change.length);
+        switch (change[0]) {
+            case PUT -> put(SnapshotRecord.parse(rest));
+            case REMOVE -> remove(new SnapshotId(new String(rest, StandardCharsets.US_ASCII)));
+            case RESULT -> results.record(rest);
+            case MARK -> mark(rest[0] == 1);
+            default -> throw new Damage("there is no change of kind " + change[0]);
+        }
     }
 
     /** Adds the results of operations that another one has. */
@@ -93,6 +156,45 @@ final class Index implements Closeable {
             if (added % RESULTS_AT_ONCE == 0) {
                 commit();
             }
+        }
+    }
+
+    /**
+     * Does some of what opening left to be done: reads rows into memory, then checks blocks.
+     *
+     * @return whether something is left
+     * @throws Damage if it meets something that is not what was written
+     */
+    boolean catchUp() {
+        if (readUntil.isPresent() && !tooManyRows) {
+            readRows(readUntil.get());
+            return true;
+        }
+        try {
+            uncheckedBlock =
+                    uncheckedBlock.isEmpty() ? uncheckedBlock : database.check(uncheckedBlock.get(), BLOCKS_AT_ONCE);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return uncheckedBlock.isPresent();
+    }
+
+    private void readRows(byte[] from) {
+        Iterator<Map.Entry<byte[], byte[]>> entries =
+                times.walk(from, Bounds.NEWEST_FIRST.high(Keys.ANY), Order.OLDEST_FIRST);
+        byte[] until = from;
+        for (int read = 0; read < ROWS_AT_ONCE && entries.hasNext(); read++) {
+            Map.Entry<byte[], byte[]> entry = entries.next();
+            timeline.add(Row.of(entry.getKey(), entry.getValue()));
+            until = Keys.join(entry.getKey(), new byte[1]);
+        }
+        if (timeline.bytes() > TIMELINE_BYTES) {
+            // Searches go on to walk the table.
+            tooManyRows = true;
+            timeline = new Timeline();
+            readUntil = Optional.of(Keys.ANY);
+        } else {
+            readUntil = entries.hasNext() ? Optional.of(until) : Optional.empty();
         }
     }
 
@@ -115,162 +217,162 @@ final class Index implements Closeable {
     }
 
     Optional<Snapshot> newest(VmId vm) {
-        return row(vm).map(row -> load(vm, row.newest()));
+        return first(Keys.vm(vm));
     }
 
-    private Optional<Snapshot> first(byte[] wordPrefix) {
-        Iterator<Map.Entry<byte[], byte[]>> entries = scan(words, wordPrefix, Bounds.NEWEST_FIRST);
-        if (!entries.hasNext()) {
-            return Optional.empty();
-        }
-        Map.Entry<byte[], byte[]> entry = entries.next();
-        return Optional.of(load(vmIn(entry), Stamp.endOf(entry.getKey())));
+    private Optional<Snapshot> first(byte[] prefix) {
+        Iterator<Map.Entry<byte[], byte[]>> entries = walk(prefix, Bounds.NEWEST_FIRST);
+        return entries.hasNext() ? Optional.of(load(entries.next())) : Optional.empty();
+    }
+
+    /** Reads the record that an entry of an index tells of. */
+    Snapshot load(Map.Entry<byte[], byte[]> entry) {
+        return load(recordIn(entry), Stamp.endOf(entry.getKey()));
     }
 
     /** Reads a record of which an index tells. */
-    Snapshot load(VmId vm, Stamp stamp) {
-        return records.get(recordKey(vm, stamp))
-                .map(bytes -> checked(bytes, vm, stamp))
-                .orElseThrow(() -> new Damage("the record of " + stamp.id() + " is missing"));
-    }
-
-    /** Walks one VM's snapshots. */
-    Iterator<Map.Entry<byte[], byte[]>> byVm(VmId vm, Bounds bounds) {
-        return scan(records, Keys.vm(vm), bounds);
-    }
-
-    Snapshot snapshotIn(Map.Entry<byte[], byte[]> recordEntry, VmId vm) {
-        return checked(recordEntry.getValue(), vm, Stamp.endOf(recordEntry.getKey()));
-    }
-
-    private static Snapshot checked(byte[] bytes, VmId vm, Stamp stamp) {
-        Snapshot snapshot = SnapshotRecord.parse(bytes);
-        if (!snapshot.vm().equals(vm) || !Stamp.of(snapshot).equals(stamp)) {
+    Snapshot load(long record, Stamp stamp) {
+        Snapshot snapshot = SnapshotRecord.parse(records.get(record));
+        if (!Stamp.of(snapshot).equals(stamp)) {
             throw new Damage("the record of " + stamp.id() + " holds " + snapshot.id());
         }
         return snapshot;
     }
 
-    /** Walks all snapshots; the values are summaries. */
-    Iterator<Map.Entry<byte[], byte[]>> byTime(Bounds bounds) {
-        return scan(times, Keys.ANY, bounds);
+    private static long recordIn(Map.Entry<byte[], byte[]> entry) {
+        return ByteBuffer.wrap(entry.getValue()).getLong();
     }
 
-    /** Walks the snapshots under a tag or name; the values are what {@link #vmIn} reads. */
-    Iterator<Map.Entry<byte[], byte[]>> byWord(byte[] prefix, Bounds bounds) {
-        return scan(words, prefix, bounds);
+    /** Walks the snapshots under a prefix; {@link #load(Map.Entry)} reads them. */
+    Iterator<Map.Entry<byte[], byte[]>> walk(byte[] prefix, Bounds bounds) {
+        return words.walk(bounds.low(prefix), bounds.high(prefix), bounds.order());
     }
 
-    VmId vmIn(Map.Entry<byte[], byte[]> wordEntry) {
-        return new VmId(new String(wordEntry.getValue(), StandardCharsets.US_ASCII));
+    /** Walks all snapshots that pass the filter, as far as signatures are known. */
+    Iterator<Row> byTime(Bounds bounds, Timeline.Filter filter) {
+        if (readUntil.isEmpty()) {
+            return timeline.walk(bounds, filter);
+        }
+        Iterator<Map.Entry<byte[], byte[]>> entries =
+                times.walk(bounds.low(Keys.ANY), bounds.high(Keys.ANY), bounds.order());
+        return new Iterator<>() {
+            @Override
+            public boolean hasNext() {
+                return entries.hasNext();
+            }
+
+            @Override
+            public Row next() {
+                Map.Entry<byte[], byte[]> entry = entries.next();
+                return Row.of(entry.getKey(), entry.getValue());
+            }
+        };
     }
 
-    private static Iterator<Map.Entry<byte[], byte[]>> scan(Table table, byte[] prefix, Bounds bounds) {
-        return table.walk(bounds.low(prefix), bounds.high(prefix), bounds.order());
+    /** How many snapshots were taken within the bounds; empty as long as that takes a walk. */
+    Optional<Long> countByTime(Bounds bounds) {
+        return readUntil.isEmpty() ? Optional.of(timeline.count(bounds)) : Optional.empty();
     }
 
     List<VmEntry> vms() {
-        List<VmEntry> entries = new ArrayList<>();
-        vms.walk().forEachRemaining(row -> {
-            VmId vm = new VmId(new String(row.getKey(), StandardCharsets.US_ASCII));
-            entries.add(VmRow.parse(row.getValue()).entry(vm));
-        });
+        List<VmEntry> entries = new ArrayList<>(rows.size());
+        rows.forEach((vm, row) -> entries.add(row.entry(vm)));
         return entries;
     }
 
-    Optional<VmRow> row(VmId vm) {
-        return vms.get(rowKey(vm)).map(VmRow::parse);
+    /** The rows of all VMs. Not to be changed, and not to be kept. */
+    Map<VmId, VmRow> rows() {
+        return rows;
     }
 
-    /** How many snapshots there are. */
-    long total() {
-        return counts.of(Keys.ANY);
-    }
-
-    /** How many snapshots are under a tag or name. */
-    long count(byte[] wordPrefix) {
-        return counts.of(wordPrefix);
+    Counts counts() {
+        return counts;
     }
 
     /** The tags that any snapshot has. */
     List<Tag> tags() {
-        return counts.prefixes(Keys.tags()).stream().map(Keys::tagIn).toList();
+        return counts.tags();
     }
 
     /** Snapshots of one VM, oldest first. */
     List<Snapshot> between(VmId vm, Instant from, Instant until) {
         List<Snapshot> found = new ArrayList<>();
         Bounds bounds = new Bounds(Optional.of(from), Optional.of(until), Optional.empty(), Order.OLDEST_FIRST);
-        byVm(vm, bounds).forEachRemaining(entry -> found.add(snapshotIn(entry, vm)));
+        walk(Keys.vm(vm), bounds).forEachRemaining(entry -> found.add(load(entry)));
         return found;
     }
 
     void put(Snapshot snapshot) {
-        Optional<Snapshot> present = find(snapshot.id());
-        if (present.equals(Optional.of(snapshot))) {
-            return;
+        Optional<Map.Entry<byte[], byte[]>> entry = entryOf(snapshot.id());
+        if (entry.isPresent()) {
+            Snapshot present = load(entry.get());
+            if (present.equals(snapshot)) {
+                return;
+            }
+            take(present, recordIn(entry.get()));
         }
-        present.ifPresent(this::take);
-        add(snapshot);
+        byte[] record = SnapshotRecord.bytes(snapshot);
+        add(snapshot, record);
+        database.note(Keys.join(new byte[] {PUT}, record));
     }
 
     /** Removes it and says of which VM it was; empty if it was not there. */
     Optional<VmId> remove(SnapshotId id) {
-        Optional<Snapshot> present = find(id);
-        present.ifPresent(this::take);
-        return present.map(Snapshot::vm);
+        Optional<Map.Entry<byte[], byte[]>> entry = entryOf(id);
+        if (entry.isEmpty()) {
+            return Optional.empty();
+        }
+        Snapshot present = load(entry.get());
+        take(present, recordIn(entry.get()));
+        database.note(Keys.join(new byte[] {REMOVE}, id.value().getBytes(StandardCharsets.US_ASCII)));
+        return Optional.of(present.vm());
     }
 
-    private void add(Snapshot snapshot) {
-        Stamp stamp = Stamp.of(snapshot);
-        VmId vm = snapshot.vm();
-        byte[] vmValue = vm.value().getBytes(StandardCharsets.US_ASCII);
-        records.put(recordKey(vm, stamp), SnapshotRecord.bytes(snapshot));
-        times.put(stamp.bytes(), Summary.of(snapshot).bytes());
-        Keys.identities(snapshot).forEach(prefix -> words.put(Keys.join(prefix, stamp.bytes()), vmValue));
-        counted(snapshot).forEach(prefix -> {
-            words.put(Keys.join(prefix, stamp.bytes()), vmValue);
-            counts.add(prefix, 1);
-        });
-        counts.add(Keys.ANY, 1);
-        vms.put(
-                rowKey(vm),
-                row(vm).map(row -> row.plus(snapshot))
-                        .orElseGet(() -> VmRow.first(snapshot))
-                        .bytes());
+    private Optional<Map.Entry<byte[], byte[]>> entryOf(SnapshotId id) {
+        Iterator<Map.Entry<byte[], byte[]>> entries = walk(Keys.id(id), Bounds.NEWEST_FIRST);
+        return entries.hasNext() ? Optional.of(entries.next()) : Optional.empty();
     }
 
-    private void take(Snapshot snapshot) {
+    private void add(Snapshot snapshot, byte[] bytes) {
+        VmId vm = snapshot.vm();
+        VmRow before = rows.get(vm);
+        VmRow row = before == null ? VmRow.first(nextVm++, snapshot) : before.plus(snapshot);
+        long record = records.add(bytes);
+        byte[] stamp = Stamp.of(snapshot).bytes();
+        byte[] value = ByteBuffer.allocate(Long.BYTES).putLong(record).array();
+        Keys.of(snapshot).forEach(prefix -> words.put(Keys.join(prefix, stamp), value));
+        Row summary = Row.of(snapshot, record, row.number());
+        times.put(stamp, summary.value());
+        if (readUntil.map(end -> Arrays.compareUnsigned(stamp, end) < 0).orElse(true)) {
+            timeline.add(summary);
+        }
+        counts.add(snapshot.labels().tags(), 1);
+        set(vm, Optional.of(row));
+    }
+
+    private void take(Snapshot snapshot, long record) {
         Stamp stamp = Stamp.of(snapshot);
         VmId vm = snapshot.vm();
-        counts.add(Keys.ANY, -1);
-        counted(snapshot).forEach(prefix -> {
-            words.remove(Keys.join(prefix, stamp.bytes()));
-            counts.add(prefix, -1);
-        });
-        Keys.identities(snapshot).forEach(prefix -> words.remove(Keys.join(prefix, stamp.bytes())));
-        times.remove(stamp.bytes());
-        records.remove(recordKey(vm, stamp));
-        VmRow row = row(vm).orElseThrow(() -> new Damage("VM " + vm + " is missing in the list of VMs"));
-        Iterator<Map.Entry<byte[], byte[]>> rest = byVm(vm, Bounds.NEWEST_FIRST);
-        if (!rest.hasNext()) {
-            vms.remove(rowKey(vm));
-        } else if (row.newest().equals(stamp)) {
-            Snapshot newest = snapshotIn(rest.next(), vm);
-            vms.put(rowKey(vm), new VmRow(row.snapshots() - 1, Stamp.of(newest), newest.vmName()).bytes());
+        VmRow row = rows.get(vm);
+        if (row == null) {
+            throw new Damage("VM " + vm + " is missing in the list of VMs");
+        }
+        counts.add(snapshot.labels().tags(), -1);
+        timeline.remove(stamp);
+        byte[] key = stamp.bytes();
+        times.remove(key);
+        Keys.of(snapshot).forEach(prefix -> words.remove(Keys.join(prefix, key)));
+        records.remove(record);
+        if (!row.newest().equals(stamp)) {
+            set(vm, Optional.of(row.minusOld()));
         } else {
-            vms.put(rowKey(vm), new VmRow(row.snapshots() - 1, row.newest(), row.name()).bytes());
+            set(vm, newest(vm).map(row::minusNewest));
         }
     }
 
-    private static List<byte[]> counted(Snapshot snapshot) {
-        Stream<byte[]> tags = snapshot.labels().tags().stream().map(Keys::tag);
-        return Stream.concat(Stream.of(Keys.name(snapshot.name().value())), tags)
-                .toList();
-    }
-
-    private static byte[] recordKey(VmId vm, Stamp stamp) {
-        return Keys.join(Keys.vm(vm), stamp.bytes());
+    private void set(VmId vm, Optional<VmRow> row) {
+        row.ifPresentOrElse(present -> rows.put(vm, present), () -> rows.remove(vm));
+        changedRows.put(vm, row);
     }
 
     private static byte[] rowKey(VmId vm) {

@@ -2,6 +2,7 @@ package org.flatsnap.catalog;
 
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.List;
 import org.flatsnap.model.OperationId;
 import org.flatsnap.model.Snapshot;
@@ -13,7 +14,8 @@ import org.flatsnap.model.VmId;
 /**
  * How index keys begin. What follows is a {@link Stamp}, so one prefix is one run of snapshots in time order.
  *
- * <p>A NUL ends each part; no name, tag or id contains one, so no prefix begins another.
+ * <p>The first letter says of what kind the prefix is. What comes then has the same length for all of a kind, or is ended by a
+ * NUL; no name, tag or VM's id contains one, so no prefix begins another.
  */
 final class Keys {
     /** Begins every key. */
@@ -24,42 +26,57 @@ final class Keys {
     private Keys() {}
 
     static byte[] vm(VmId vm) {
-        return word(vm.value());
+        return join(kind('v'), word(vm.value()));
     }
 
     static byte[] id(SnapshotId id) {
-        return join(word("id"), word(id.value()));
+        return join(kind('i'), Stamp.bytes(id));
     }
 
     static byte[] operation(OperationId operation) {
-        return join(word("operation"), word(operation.toString()));
+        return join(kind('o'), bytes(operation));
     }
 
     static byte[] name(VmId vm, SnapshotName name) {
-        return join(word("vm-name"), word(vm.value()), word(name.value()));
+        return name(vm, name.value());
+    }
+
+    static byte[] name(VmId vm, String name) {
+        return join(kind('m'), word(vm.value()), word(name));
     }
 
     static byte[] name(String name) {
-        return join(word("name"), word(name));
+        return join(kind('n'), word(name));
     }
 
     static byte[] tag(Tag tag) {
-        return join(tags(), word(tag.value()));
+        return join(kind('t'), word(tag.value()));
     }
 
-    /** Begins those of all tags. */
-    static byte[] tags() {
-        return word("tag");
+    static byte[] tag(VmId vm, Tag tag) {
+        return join(kind('u'), word(vm.value()), word(tag.value()));
     }
 
-    static Tag tagIn(byte[] prefix) {
-        int begin = tags().length;
-        return new Tag(new String(prefix, begin, prefix.length - begin - NUL.length, StandardCharsets.UTF_8));
+    /** The prefixes under which a snapshot is found. */
+    static List<byte[]> of(Snapshot snapshot) {
+        List<byte[]> prefixes = new ArrayList<>(List.of(
+                vm(snapshot.vm()),
+                id(snapshot.id()),
+                operation(snapshot.operation()),
+                name(snapshot.vm(), snapshot.name()),
+                name(snapshot.name().value())));
+        snapshot.labels().tags().forEach(tag -> {
+            prefixes.add(tag(tag));
+            prefixes.add(tag(snapshot.vm(), tag));
+        });
+        return prefixes;
     }
 
-    /** The prefixes under which exactly one snapshot, or a few, are found. */
-    static List<byte[]> identities(Snapshot snapshot) {
-        return List.of(id(snapshot.id()), operation(snapshot.operation()), name(snapshot.vm(), snapshot.name()));
+    static byte[] bytes(OperationId operation) {
+        return ByteBuffer.allocate(2 * Long.BYTES)
+                .putLong(operation.value().getMostSignificantBits())
+                .putLong(operation.value().getLeastSignificantBits())
+                .array();
     }
 
     static byte[] join(byte[]... parts) {
@@ -72,6 +89,10 @@ final class Keys {
             joined.put(part);
         }
         return joined.array();
+    }
+
+    private static byte[] kind(char letter) {
+        return new byte[] {(byte) letter};
     }
 
     private static byte[] word(String text) {

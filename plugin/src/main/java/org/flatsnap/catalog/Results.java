@@ -1,6 +1,5 @@
 package org.flatsnap.catalog;
 
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -17,6 +16,7 @@ final class Results {
     static final Duration KEPT = Duration.ofDays(7);
 
     private static final int TIME_SIZE = Stamp.start(Instant.EPOCH).length;
+    private static final int OPERATION_SIZE = 2 * Long.BYTES;
 
     // operation -> time and answer; time and operation -> nothing
     private final Table byOperation;
@@ -29,20 +29,30 @@ final class Results {
 
     Optional<String> find(OperationId operation) {
         return byOperation
-                .get(key(operation))
+                .get(Keys.bytes(operation))
                 .map(value -> new String(value, TIME_SIZE, value.length - TIME_SIZE, StandardCharsets.UTF_8));
     }
 
+    /** What is kept of an answer. */
+    static byte[] value(String answer, Instant at) {
+        return Keys.join(Stamp.start(at), answer.getBytes(StandardCharsets.UTF_8));
+    }
+
     /** Keeps the newest answer of an operation and drops what was answered too long before. */
-    void record(OperationId operation, String answer, Instant at) {
+    void record(OperationId operation, byte[] value) {
+        record(Keys.join(Keys.bytes(operation), value));
+    }
+
+    /** The same with both in one. */
+    void record(byte[] operationAndValue) {
+        byte[] operation = Arrays.copyOf(operationAndValue, OPERATION_SIZE);
+        byte[] value = Arrays.copyOfRange(operationAndValue, OPERATION_SIZE, operationAndValue.length);
         List<byte[]> old = new ArrayList<>();
-        byTime.walk(Keys.ANY, Stamp.start(at.minus(KEPT)), Order.OLDEST_FIRST)
+        byTime.walk(Keys.ANY, Stamp.start(Stamp.time(value).minus(KEPT)), Order.OLDEST_FIRST)
                 .forEachRemaining(result -> old.add(result.getKey()));
         old.forEach(this::drop);
-        byOperation
-                .get(key(operation))
-                .ifPresent(before -> drop(Keys.join(Arrays.copyOf(before, TIME_SIZE), key(operation))));
-        add(key(operation), Keys.join(Stamp.start(at), answer.getBytes(StandardCharsets.UTF_8)));
+        byOperation.get(operation).ifPresent(before -> drop(Keys.join(Arrays.copyOf(before, TIME_SIZE), operation)));
+        add(operation, value);
     }
 
     /** Walks all of them, in the form that {@link #add(Map.Entry)} takes. */
@@ -64,12 +74,5 @@ final class Results {
     private void drop(byte[] timeAndOperation) {
         byTime.remove(timeAndOperation);
         byOperation.remove(Arrays.copyOfRange(timeAndOperation, TIME_SIZE, timeAndOperation.length));
-    }
-
-    private static byte[] key(OperationId operation) {
-        return ByteBuffer.allocate(2 * Long.BYTES)
-                .putLong(operation.value().getMostSignificantBits())
-                .putLong(operation.value().getLeastSignificantBits())
-                .array();
     }
 }

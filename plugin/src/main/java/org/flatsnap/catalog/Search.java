@@ -2,31 +2,37 @@ package org.flatsnap.catalog;
 
 import static java.util.Comparator.comparing;
 
-import java.text.Normalizer;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.PriorityQueue;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Supplier;
-import java.util.stream.Collectors;
 import org.flatsnap.model.Snapshot;
+import org.flatsnap.model.Tag;
 import org.flatsnap.model.VmId;
 
 /**
- * One query under way. It walks the index with the fewest entries that can hold a match, in slices, so that writers need
- * not wait for a long search; between two slices it holds nothing but its place in time.
+ * One query under way. It walks the index that promises a full page soonest, in slices, so that writers need not wait for a
+ * long search; between two slices it holds nothing but its place in time.
  */
 final class Search {
     private static final int ENTRIES_IN_A_SLICE = 1000;
 
-    // Finding the first entry under a prefix costs about as much as walking so many more.
-    private static final int ENTRIES_PER_PREFIX = 16;
+    // What things cost, in reads of a record.
+    private static final double SEEK = 5;
+    private static final double ROW_IN_MEMORY = 0.0005;
+    private static final double ROW_OF_TABLE = 0.2;
+
+    // How many of all snapshots match a pattern or a text, for want of better knowledge.
+    private static final double RARE = 0.001;
 
     /** A snapshot that may match, and how to find out. */
     private record Candidate(Stamp stamp, Supplier<Optional<Snapshot>> match) {}
@@ -40,9 +46,13 @@ final class Search {
     private final Optional<Glob> vmName;
     private final Optional<Glob> name;
     private final Optional<String> text;
+    private final List<byte[]> tags;
     private final List<Snapshot> found = new ArrayList<>();
     private Bounds bounds;
-    private Set<VmId> vms;
+    // Any of these; empty for any VM.
+    private Optional<Set<VmId>> vms;
+    private Set<Integer> vmNumbers = Set.of();
+    private Timeline.Filter filter = Timeline.Filter.ANY;
     private Path path;
 
     /** A Problem says what is wrong with the query's patterns or cursor. */
@@ -50,16 +60,19 @@ final class Search {
         this.query = query;
         this.vmName = query.vmName().map(Glob::new);
         this.name = query.name().map(Glob::new);
-        this.text = query.text().map(Search::folded);
+        this.text = query.text().map(Signature::folded);
+        this.tags = query.tags().stream()
+                .map(tag -> tag.value().getBytes(StandardCharsets.UTF_8))
+                .toList();
         Optional<Stamp> past = query.cursor().map(cursor -> Cursor.parse(cursor, query.order()));
         this.bounds = new Bounds(query.after(), query.before(), past, query.order());
-        this.vms = query.vms();
+        this.vms = query.vms().isEmpty() ? Optional.empty() : Optional.of(query.vms());
     }
 
     /** Walks on a little. The index must not change meanwhile. Returns true when the page is complete. */
     boolean slice(Index index) {
         if (path == null) {
-            path = narrowest(index);
+            path = best(index);
         }
         Comparator<Candidate> order =
                 switch (query.order()) {
@@ -100,102 +113,163 @@ final class Search {
         return new Page(page, Optional.of(new Cursor(query.order(), last).toString()));
     }
 
-    private Path narrowest(Index index) {
-        boolean anyVm = vms.isEmpty() && vmName.isEmpty();
-        long fewest = index.total();
-        Path narrowest = this::walkTime;
-        if (!anyVm) {
+    /** Also settles what the query means here and now: which VMs, and which signatures. */
+    private Path best(Index index) {
+        double total = Math.max(1, index.counts().total());
+        double matches = total;
+        long ofVms = 0;
+        if (vms.isPresent() || vmName.isPresent()) {
             Set<VmId> wanted = wantedVms(index);
-            long entries = (long) ENTRIES_PER_PREFIX * wanted.size();
-            for (VmId vm : wanted) {
-                entries += index.row(vm).map(VmRow::snapshots).orElse(0L);
-            }
-            vms = wanted;
+            vms = Optional.of(wanted);
             if (wanted.isEmpty()) {
                 return (from, within) -> List.of();
             }
-            if (entries < fewest) {
-                fewest = entries;
-                narrowest = this::walkVms;
+            vmNumbers = new HashSet<>();
+            for (VmId vm : wanted) {
+                vmNumbers.add(index.rows().get(vm).number());
+                ofVms += index.rows().get(vm).snapshots();
+            }
+            matches *= ofVms / total;
+        }
+        filter = filter();
+        Optional<Long> inTime = index.countByTime(bounds);
+        double share = inTime.map(count -> count / total).orElse(1.0);
+        matches *= share;
+        for (Tag tag : query.tags()) {
+            matches *= index.counts().of(tag) / total;
+        }
+        if (text.isPresent()) {
+            matches *= RARE;
+        }
+        if (name.isPresent()) {
+            matches *= RARE;
+        }
+        Choice choice = new Choice(matches, inTime.isPresent() ? ROW_IN_MEMORY : ROW_OF_TABLE, total * share);
+        if (name.isPresent() && name.get().isLiteral()) {
+            String literal = name.get().text();
+            // A name is unique within its VM.
+            choice.offer(List.of(Keys.name(literal)), index.rows().size());
+            vms.ifPresent(wanted -> choice.offer(
+                    wanted.stream().map(vm -> Keys.name(vm, literal)).toList(), wanted.size()));
+        }
+        for (Tag tag : query.tags()) {
+            double tagged = index.counts().of(tag) * share;
+            choice.offer(List.of(Keys.tag(tag)), tagged);
+            if (vms.isPresent()) {
+                choice.offer(vms.get().stream().map(vm -> Keys.tag(vm, tag)).toList(), tagged * ofVms / total);
             }
         }
-        for (byte[] prefix : prefixes()) {
-            long entries = index.count(prefix);
-            if (entries < fewest) {
-                fewest = entries;
-                narrowest = (from, within) -> walkWord(from, prefix, within);
+        if (vms.isPresent()) {
+            choice.offer(vms.get().stream().map(Keys::vm).toList(), ofVms * share);
+        }
+        return choice.best;
+    }
+
+    /** Compares ways by how many entries they have to walk before the page is full. */
+    private final class Choice {
+        private final double matches;
+        private double cost;
+        private Path best = Search.this::walkTime;
+
+        Choice(double matches, double row, double rows) {
+            this.matches = matches;
+            this.cost = SEEK + walked(rows) * row + Math.min(matches, query.limit());
+        }
+
+        private double walked(double entries) {
+            return Math.min(entries, entries * query.limit() / Math.max(matches, 1e-9));
+        }
+
+        void offer(List<byte[]> prefixes, double entries) {
+            double offered = SEEK * prefixes.size() + walked(entries);
+            if (offered < cost) {
+                cost = offered;
+                best = (index, within) -> walkWords(index, prefixes, within);
             }
         }
-        return narrowest;
     }
 
     private Set<VmId> wantedVms(Index index) {
-        if (vmName.isEmpty()) {
-            return vms;
+        Set<VmId> wanted = new HashSet<>();
+        Collection<VmId> among = vms.isPresent() ? vms.get() : index.rows().keySet();
+        for (VmId vm : among) {
+            VmRow row = index.rows().get(vm);
+            if (row != null && (vmName.isEmpty() || isMeant(vm, row))) {
+                wanted.add(vm);
+            }
         }
-        return index.vms().stream()
-                .filter(entry -> vms.isEmpty() || vms.contains(entry.vm()))
-                .filter(entry -> vmName.get().test(entry.name().value())
-                        || vmName.get().text().equals(entry.vm().value()))
-                .map(VmEntry::vm)
-                .collect(Collectors.toUnmodifiableSet());
+        return wanted;
     }
 
-    private List<byte[]> prefixes() {
-        List<byte[]> prefixes = new ArrayList<>();
-        query.tags().forEach(tag -> prefixes.add(Keys.tag(tag)));
-        name.filter(Glob::isLiteral).ifPresent(glob -> prefixes.add(Keys.name(glob.text())));
-        return prefixes;
+    private boolean isMeant(VmId vm, VmRow row) {
+        return vmName.get().test(row.name().value()) || vmName.get().text().equals(vm.value());
+    }
+
+    private Timeline.Filter filter() {
+        long words = vmNumbers.size() == 1 ? Row.signature(vmNumbers.iterator().next()) : 0;
+        for (byte[] tag : tags) {
+            words |= Row.signature(tag);
+        }
+        long ofName = 0;
+        for (String literal : name.map(Glob::literals).orElse(List.of())) {
+            ofName |= Signature.of(literal);
+        }
+        return new Timeline.Filter(words, ofName, text.map(Signature::ofFolded).orElse(0L));
     }
 
     private List<Iterator<Candidate>> walkTime(Index index, Bounds within) {
-        return List.of(map(index.byTime(within), entry -> {
-            Stamp stamp = Stamp.endOf(entry.getKey());
-            return new Candidate(stamp, () -> {
-                Summary summary = Summary.parse(entry.getValue());
-                return matches(summary)
-                        ? Optional.of(index.load(summary.vm(), stamp)).filter(this::matches)
-                        : Optional.empty();
-            });
+        return List.of(map(index.byTime(within, filter), row -> {
+            Stamp stamp = row.stamp();
+            return new Candidate(
+                    stamp,
+                    () -> mayMatch(row)
+                            ? Optional.of(index.load(row.record(), stamp)).filter(this::matches)
+                            : Optional.empty());
         }));
     }
 
-    private List<Iterator<Candidate>> walkVms(Index index, Bounds within) {
+    private List<Iterator<Candidate>> walkWords(Index index, List<byte[]> prefixes, Bounds within) {
         List<Iterator<Candidate>> runs = new ArrayList<>();
-        for (VmId vm : vms) {
+        for (byte[] prefix : prefixes) {
             runs.add(map(
-                    index.byVm(vm, within),
-                    entry -> new Candidate(Stamp.endOf(entry.getKey()), () -> Optional.of(index.snapshotIn(entry, vm))
+                    index.walk(prefix, within),
+                    entry -> new Candidate(Stamp.endOf(entry.getKey()), () -> Optional.of(index.load(entry))
                             .filter(this::matches))));
         }
         return runs;
     }
 
-    private List<Iterator<Candidate>> walkWord(Index index, byte[] prefix, Bounds within) {
-        return List.of(map(index.byWord(prefix, within), entry -> {
-            Stamp stamp = Stamp.endOf(entry.getKey());
-            return new Candidate(stamp, () -> Optional.of(index.load(index.vmIn(entry), stamp))
-                    .filter(this::matches));
-        }));
+    private boolean mayMatch(Row row) {
+        if (vms.isPresent() && !vmNumbers.contains(row.vm())) {
+            return false;
+        }
+        for (byte[] tag : tags) {
+            if (!row.tagged(tag)) {
+                return false;
+            }
+        }
+        if (name.isEmpty() && text.isEmpty()) {
+            return true;
+        }
+        String named = row.name();
+        return (name.isEmpty() || name.get().test(named))
+                && (text.isEmpty()
+                        || contains(named)
+                        || row.description().map(this::contains).orElse(true));
     }
 
     private boolean matches(Snapshot snapshot) {
-        return matches(Summary.of(snapshot)) && snapshot.labels().tags().containsAll(query.tags());
-    }
-
-    private boolean matches(Summary summary) {
-        return (vms.isEmpty() || vms.contains(summary.vm()))
-                && (name.isEmpty() || name.get().test(summary.name()))
-                && (text.isEmpty() || contains(summary.name()) || contains(summary.description()));
+        String named = snapshot.name().value();
+        return (vms.isEmpty() || vms.get().contains(snapshot.vm()))
+                && snapshot.labels().tags().containsAll(query.tags())
+                && (name.isEmpty() || name.get().test(named))
+                && (text.isEmpty()
+                        || contains(named)
+                        || contains(snapshot.labels().description().value()));
     }
 
     private boolean contains(String where) {
-        return folded(where).contains(text.orElseThrow());
-    }
-
-    private static String folded(String text) {
-        String upper = Normalizer.normalize(text, Normalizer.Form.NFC).toUpperCase(Locale.ROOT);
-        return upper.toLowerCase(Locale.ROOT);
+        return Signature.folded(where).contains(text.orElseThrow());
     }
 
     private static <A, B> Iterator<B> map(Iterator<A> entries, Function<A, B> function) {

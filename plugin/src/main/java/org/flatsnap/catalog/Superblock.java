@@ -10,7 +10,7 @@ import java.util.zip.CRC32C;
  *
  * @param identity chosen when the file was made
  * @param sequence the number of commits so far
- * @param blocks the number of blocks that follow
+ * @param blocks the number of blocks that follow, those with checksums aside
  * @param sum of their checksums: a block that is whole but of an earlier commit does not fit it
  */
 record Superblock(UUID identity, long sequence, long blocks, long sum) {
@@ -19,7 +19,7 @@ record Superblock(UUID identity, long sequence, long blocks, long sum) {
 
     // "flatsnap", then the layout of everything behind it.
     private static final long MAGIC = 0x666c6174736e6170L;
-    private static final int LAYOUT = 2;
+    private static final int LAYOUT = 3;
 
     /** Empty if the bytes are not a superblock of this layout. */
     static Optional<Superblock> parse(byte[] bytes) {

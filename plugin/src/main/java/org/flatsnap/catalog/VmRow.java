@@ -6,27 +6,33 @@ import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.VmId;
 import org.flatsnap.model.VmName;
 
-/** What the catalog knows about one VM. As bytes: number of snapshots (8), newest stamp, display name in UTF-8. */
-record VmRow(long snapshots, Stamp newest, VmName name) {
-    static VmRow first(Snapshot snapshot) {
-        return new VmRow(1, Stamp.of(snapshot), snapshot.vmName());
+/**
+ * What the catalog knows about one VM. As bytes: number (4), number of snapshots (8), newest stamp, display name in UTF-8.
+ *
+ * @param number stands for it in the index by time
+ */
+record VmRow(int number, long snapshots, Stamp newest, VmName name) {
+    static VmRow first(int number, Snapshot snapshot) {
+        return new VmRow(number, 1, Stamp.of(snapshot), snapshot.vmName());
     }
 
     static VmRow parse(byte[] bytes) {
-        int nameAt = Long.BYTES + Stamp.SIZE;
-        byte[] newest = new byte[Stamp.SIZE];
+        int stampAt = Integer.BYTES + Long.BYTES;
+        int nameAt = stampAt + Stamp.SIZE;
         ByteBuffer buffer = ByteBuffer.wrap(bytes);
-        long snapshots = buffer.getLong();
-        buffer.get(newest);
         return new VmRow(
-                snapshots,
-                Stamp.endOf(newest),
+                buffer.getInt(),
+                buffer.getLong(),
+                Stamp.at(bytes, stampAt),
                 new VmName(new String(bytes, nameAt, bytes.length - nameAt, StandardCharsets.UTF_8)));
     }
 
     byte[] bytes() {
         return Keys.join(
-                ByteBuffer.allocate(Long.BYTES).putLong(snapshots).array(),
+                ByteBuffer.allocate(Integer.BYTES + Long.BYTES)
+                        .putInt(number)
+                        .putLong(snapshots)
+                        .array(),
                 newest.bytes(),
                 name.value().getBytes(StandardCharsets.UTF_8));
     }
@@ -34,8 +40,18 @@ record VmRow(long snapshots, Stamp newest, VmName name) {
     VmRow plus(Snapshot snapshot) {
         Stamp stamp = Stamp.of(snapshot);
         return stamp.compareTo(newest) > 0
-                ? new VmRow(snapshots + 1, stamp, snapshot.vmName())
-                : new VmRow(snapshots + 1, newest, name);
+                ? new VmRow(number, snapshots + 1, stamp, snapshot.vmName())
+                : new VmRow(number, snapshots + 1, newest, name);
+    }
+
+    /** Without one that was not the newest. */
+    VmRow minusOld() {
+        return new VmRow(number, snapshots - 1, newest, name);
+    }
+
+    /** Without the newest; the one before it is given. */
+    VmRow minusNewest(Snapshot before) {
+        return new VmRow(number, snapshots - 1, Stamp.of(before), before.vmName());
     }
 
     VmEntry entry(VmId vm) {

@@ -1,25 +1,70 @@
 package org.flatsnap.view;
 
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BiConsumer;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.flatsnap.catalog.Catalog;
+import org.flatsnap.catalog.CatalogListener;
 import org.flatsnap.catalog.VmEntry;
+import org.flatsnap.model.Problem;
 import org.flatsnap.model.VmId;
+import org.flatsnap.model.VmName;
 
 /**
  * The directory name of each VM: its display name, or {@code <name>~<short id>} where several VMs share one. A leading dot,
  * which would hide the directory, becomes an underscore.
+ *
+ * <p>Computed anew only when a VM has come, gone or got another name, so a look-up costs no walk over the VMs. For use by any
+ * number of threads.
  */
 final class VmLabels {
+    /** What was so after a number of changes. */
+    private record Labels(long changes, Map<VmId, VmName> names, Map<String, VmId> vms) {}
+
     private final Catalog catalog;
+    private final AtomicLong changes = new AtomicLong();
+    private volatile Labels labels = new Labels(-1, Map.of(), Map.of());
 
     VmLabels(Catalog catalog) {
         this.catalog = catalog;
+        catalog.listen(new CatalogListener() {
+            @Override
+            public void changed(VmId vm) {
+                if (!isKnown(vm)) {
+                    changes.incrementAndGet();
+                }
+            }
+
+            @Override
+            public void replaced() {
+                changes.incrementAndGet();
+            }
+
+            @Override
+            public void damaged() {
+                // The VMs are the same.
+            }
+        });
+    }
+
+    /** Whether a VM is as the labels have it. */
+    private boolean isKnown(VmId vm) {
+        Labels known = labels;
+        try {
+            return known.changes() == changes.get()
+                    && catalog.vm(vm)
+                            .map(VmEntry::name)
+                            .equals(Optional.ofNullable(known.names().get(vm)));
+        } catch (Problem e) {
+            // A listener does not throw, and whoever looks next is told.
+            return false;
+        }
     }
 
     Optional<VmId> find(String label) {
@@ -38,20 +83,33 @@ final class VmLabels {
     }
 
     private Map<String, VmId> present() {
+        Labels known = labels;
+        if (known.changes() != changes.get()) {
+            known = compute();
+            labels = known;
+        }
+        return known.vms();
+    }
+
+    private Labels compute() {
+        // Read first: what changes from here on makes this outdated.
+        long before = changes.get();
         List<VmEntry> entries = catalog.vms();
         Map<String, Long> bearers = entries.stream()
                 .map(VmLabels::visible)
                 .collect(Collectors.groupingBy(Function.identity(), Collectors.counting()));
-        Map<String, VmId> labels = new TreeMap<>();
+        Map<VmId, VmName> names = new HashMap<>();
+        Map<String, VmId> vms = new TreeMap<>();
         for (VmEntry entry : entries) {
+            names.put(entry.vm(), entry.name());
             String name = visible(entry);
             String label =
                     bearers.get(name) == 1 ? name : name + "~" + entry.vm().shortForm();
-            if (labels.putIfAbsent(label, entry.vm()) != null) {
-                labels.put(name + "~" + entry.vm(), entry.vm());
+            if (vms.putIfAbsent(label, entry.vm()) != null) {
+                vms.put(name + "~" + entry.vm(), entry.vm());
             }
         }
-        return labels;
+        return new Labels(before, names, vms);
     }
 
     private static String visible(VmEntry entry) {

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
+import java.util.Optional;
 import java.util.Random;
 import org.flatsnap.catalog.BlockFile.Durability;
 import org.junit.jupiter.api.BeforeEach;
@@ -159,6 +160,37 @@ class BlockFileTest {
         Files.delete(BlockFile.journalOf(path));
         Files.write(path, Arrays.copyOf(fileAfter, fileAfter.length - 1));
         assertDamaged();
+    }
+
+    @Test
+    void damageFarBehindIsFoundByTheCheckThatFollowsOpening(@TempDir Path directory) throws IOException {
+        Path large = directory.resolve("large");
+        int blocks = BlockFile.CHECKED_AT_OPEN + 3000;
+        try (BlockFile file = BlockFile.open(large, Durability.ON_CLOSE)) {
+            file.grow((long) blocks * Block.PAYLOAD);
+        }
+        assertThat(firstDamage(large, blocks)).isEmpty();
+        long at = Files.size(large) - 5000;
+        try (var channel = Files.newByteChannel(large, StandardOpenOption.WRITE)) {
+            channel.position(at).write(ByteBuffer.wrap(new byte[] {1}));
+        }
+        assertThat(firstDamage(large, blocks)).isPresent();
+    }
+
+    private static Optional<Damage> firstDamage(Path large, int blocks) throws IOException {
+        // Opening alone does not meet it.
+        try (BlockFile file = BlockFile.open(large, Durability.EACH_COMMIT)) {
+            Optional<Long> next = Optional.of((long) BlockFile.CHECKED_AT_OPEN);
+            for (int i = 0; next.isPresent() && i < blocks; i++) {
+                try {
+                    next = file.check(next.get(), 100);
+                } catch (Damage e) {
+                    return Optional.of(e);
+                }
+            }
+            assertThat(next).isEmpty();
+            return Optional.empty();
+        }
     }
 
     private void writeMixture() throws IOException {

@@ -83,17 +83,22 @@ class DamagedFilePropertyTest {
         return Arbitraries.integers().between(0, 3);
     }
 
+    /** What a catalog that was closed leaves, but for this. */
+    private static void put(byte[] changedFile, byte[] changedJournal) throws IOException {
+        Files.write(file, changedFile);
+        Files.write(BlockFile.journalOf(file), changedJournal);
+        Files.deleteIfExists(Database.logOf(file));
+    }
+
     @Property
     void bytesThatChangedBeforeTheStart(@ForAll("mutations") Mutations mutations) throws IOException {
-        Files.write(file, mutations.apply(late));
-        Files.write(BlockFile.journalOf(file), journal);
+        put(mutations.apply(late), journal);
         rightOrAnew();
     }
 
     @Property
     void aJournalThatChanged(@ForAll("mutations") Mutations mutations) throws IOException {
-        Files.write(file, late);
-        Files.write(BlockFile.journalOf(file), mutations.apply(journal));
+        put(late, mutations.apply(journal));
         try (Catalog catalog = Catalog.open(file)) {
             assertThat(catalog.needsRebuild()).isFalse();
             assertHoldsExactly(catalog, after);
@@ -103,8 +108,7 @@ class DamagedFilePropertyTest {
     @Property
     void wholeBlocksInWrongPlacesOrOfAnEarlierTime(@ForAll("kinds") int kind, @ForAll Random random)
             throws IOException {
-        Files.write(file, wrongBlocks(kind, random));
-        Files.deleteIfExists(BlockFile.journalOf(file));
+        put(wrongBlocks(kind, random), new byte[0]);
         rightOrAnew();
     }
 
@@ -148,8 +152,7 @@ class DamagedFilePropertyTest {
     void bytesThatChangeUnderARunningCatalog(
             @ForAll("mutations") Mutations mutations, @ForAll("kinds") int kind, @ForAll Random random)
             throws IOException {
-        Files.write(file, late);
-        Files.write(BlockFile.journalOf(file), journal);
+        put(late, journal);
         try (Catalog catalog = Catalog.open(file)) {
             byte[] wrong = random.nextBoolean() ? mutations.apply(late) : wrongBlocks(kind, random);
             try (SeekableByteChannel channel = Files.newByteChannel(file, StandardOpenOption.WRITE)) {

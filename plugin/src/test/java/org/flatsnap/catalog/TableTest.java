@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -73,9 +74,9 @@ class TableTest {
             catalog.replaceAll(List.of(snapshot).iterator());
         }
         try (Database database = Database.open(file, BlockFile.Durability.EACH_COMMIT)) {
-            Table records = database.records("records");
-            records.remove(records.walk().next().getKey());
-            database.commit();
+            byte[] entry = database.index("words").walk().next().getValue();
+            database.heap().remove(ByteBuffer.wrap(entry).getLong());
+            database.checkpoint();
         }
         try (Catalog catalog = Catalog.open(file)) {
             for (Runnable read : List.<Runnable>of(
