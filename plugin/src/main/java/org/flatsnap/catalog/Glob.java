@@ -29,6 +29,9 @@ public final class Glob implements Predicate<String> {
     private final String text;
     private final List<String> literals = new ArrayList<>();
     private final Pattern pattern;
+    // Most names that do not match are told by these, in less time.
+    private String begin = "";
+    private String end = "";
 
     /** A {@link Problem} says what is wrong with it. */
     public Glob(String text) {
@@ -48,6 +51,8 @@ public final class Glob implements Predicate<String> {
         pieces.add(new StringBuilder());
         Matcher token = TOKEN.matcher(text);
         while (token.find()) {
+            end = token.group("text") == null ? "" : token.group("text");
+            begin = token.start() == 0 ? end : begin;
             if (token.group("star") != null) {
                 pieces.add(new StringBuilder());
             } else if (token.group("one") != null) {
@@ -90,7 +95,9 @@ public final class Glob implements Predicate<String> {
 
     @Override
     public boolean test(String name) {
-        return pattern.matcher(name).matches();
+        return name.startsWith(begin)
+                && name.endsWith(end)
+                && pattern.matcher(name).matches();
     }
 
     @Override

@@ -130,7 +130,7 @@ record Row(byte[] bytes) {
     }
 
     private int shortAt(int at) {
-        return ByteBuffer.wrap(bytes).getShort(at);
+        return (short) (bytes[at] << Byte.SIZE | bytes[at + 1] & 0xFF);
     }
 
     private static byte[] utf8(String text) {

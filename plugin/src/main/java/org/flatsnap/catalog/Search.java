@@ -25,6 +25,7 @@ import org.flatsnap.model.VmId;
  */
 final class Search {
     private static final int ENTRIES_IN_A_SLICE = 1000;
+    private static final int ROWS_PASSED_OVER = 100;
 
     // What things cost, in reads of a record.
     private static final double SEEK = 5;
@@ -218,7 +219,7 @@ final class Search {
     }
 
     private List<Iterator<Candidate>> walkTime(Index index, Bounds within) {
-        return List.of(map(index.byTime(within, filter), row -> {
+        return List.of(map(thinned(index.byTime(within, filter)), row -> {
             Stamp stamp = row.stamp();
             return new Candidate(
                     stamp,
@@ -226,6 +227,25 @@ final class Search {
                             ? Optional.of(index.load(row.record(), stamp)).filter(this::matches)
                             : Optional.empty());
         }));
+    }
+
+    /** Leaves out rows that do not match, but for one now and then, so that a slice comes to its end. */
+    private Iterator<Row> thinned(Iterator<Row> rows) {
+        return new Iterator<>() {
+            @Override
+            public boolean hasNext() {
+                return rows.hasNext();
+            }
+
+            @Override
+            public Row next() {
+                Row row = rows.next();
+                for (int passed = 1; passed < ROWS_PASSED_OVER && rows.hasNext() && !mayMatch(row); passed++) {
+                    row = rows.next();
+                }
+                return row;
+            }
+        };
     }
 
     private List<Iterator<Candidate>> walkWords(Index index, List<byte[]> prefixes, Bounds within) {

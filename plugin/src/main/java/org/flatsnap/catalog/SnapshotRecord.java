@@ -1,18 +1,21 @@
 package org.flatsnap.catalog;
 
-import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
-import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.TreeSet;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
 import org.flatsnap.model.Consistency;
 import org.flatsnap.model.Description;
 import org.flatsnap.model.DiskImage;
@@ -21,7 +24,6 @@ import org.flatsnap.model.Labels;
 import org.flatsnap.model.OperationId;
 import org.flatsnap.model.Quiescence;
 import org.flatsnap.model.Snapshot;
-import org.flatsnap.model.SnapshotId;
 import org.flatsnap.model.SnapshotName;
 import org.flatsnap.model.StoreId;
 import org.flatsnap.model.Tag;
@@ -37,16 +39,45 @@ final class SnapshotRecord {
     private static final Consistency[] LEVELS = Consistency.values();
     private static final VmState[] STATES = VmState.values();
 
+    // What few of all snapshots differ in. Checking a text costs much more than looking it up.
+    private static final Known<VmId> VM_IDS = new Known<>(VmId::new);
+    private static final Known<VmName> VM_NAMES = new Known<>(VmName::new);
+    private static final Known<DiskName> DISKS = new Known<>(DiskName::new);
+    private static final Known<Tag> TAGS = new Known<>(Tag::new);
+
+    /** Values that were read lately, by their texts. */
+    private static final class Known<T> {
+        private static final int LIMIT = 10_000;
+
+        private final Map<String, T> values = new ConcurrentHashMap<>();
+        private final Function<String, T> make;
+
+        Known(Function<String, T> make) {
+            this.make = make;
+        }
+
+        T get(String text) {
+            T known = values.get(text);
+            if (known == null) {
+                known = make.apply(text);
+                if (values.size() >= LIMIT) {
+                    values.clear();
+                }
+                values.put(text, known);
+            }
+            return known;
+        }
+    }
+
     private SnapshotRecord() {}
 
     static byte[] bytes(Snapshot snapshot) {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream(512);
         try (DataOutputStream out = new DataOutputStream(bytes)) {
-            text(out, snapshot.id().value());
+            out.write(Stamp.of(snapshot).bytes());
             text(out, snapshot.vm().value());
             text(out, snapshot.vmName().value());
             text(out, snapshot.name().value());
-            instant(out, snapshot.takenAt());
             labels(out, snapshot.labels());
             out.writeBoolean(snapshot.guard().isPresent());
             if (snapshot.guard().isPresent()) {
@@ -97,57 +128,66 @@ final class SnapshotRecord {
     }
 
     static Snapshot parse(byte[] bytes) {
-        try (DataInputStream in = new DataInputStream(new ByteArrayInputStream(bytes))) {
+        try {
+            return parse(bytes, Stamp.at(bytes, 0));
+        } catch (IndexOutOfBoundsException e) {
+            throw new Damage("a record cannot be read", e);
+        }
+    }
+
+    /** The same for one that should have this stamp. */
+    static Snapshot parse(byte[] bytes, Stamp stamp) {
+        ByteBuffer in = ByteBuffer.wrap(bytes);
+        try {
+            byte[] found = new byte[Stamp.SIZE];
+            in.get(found);
+            if (!Arrays.equals(found, stamp.bytes())) {
+                throw new Damage("the record of " + stamp.id() + " holds "
+                        + Stamp.at(found, 0).id());
+            }
             Snapshot snapshot = new Snapshot(
-                    new SnapshotId(text(in)),
-                    new VmId(text(in)),
-                    new VmName(text(in)),
+                    stamp.id(),
+                    VM_IDS.get(text(in)),
+                    VM_NAMES.get(text(in)),
                     new SnapshotName(text(in)),
-                    instant(in),
+                    stamp.takenAt(),
                     labels(in),
-                    in.readBoolean()
-                            ? Optional.of(new Snapshot.Guard(text(in), in.readBoolean(), instant(in)))
-                            : Optional.empty(),
-                    in.readBoolean() ? Optional.of(new Snapshot.Foreign(text(in), in.readBoolean())) : Optional.empty(),
+                    flag(in) ? Optional.of(new Snapshot.Guard(text(in), flag(in), instant(in))) : Optional.empty(),
+                    flag(in) ? Optional.of(new Snapshot.Foreign(text(in), flag(in))) : Optional.empty(),
                     quiescence(in),
                     new StoreId(uuid(in)),
                     disks(in),
                     optional(in),
                     new OperationId(uuid(in)));
-            if (in.read() >= 0) {
+            if (in.hasRemaining()) {
                 throw new Damage("a record is longer than it should be");
             }
             return snapshot;
-        } catch (IOException | RuntimeException e) {
+        } catch (Damage e) {
+            throw e;
+        } catch (RuntimeException e) {
             throw new Damage("a record cannot be read", e);
         }
     }
 
-    private static Labels labels(DataInputStream in) throws IOException {
+    private static Labels labels(ByteBuffer in) {
         Description description = new Description(text(in));
         TreeSet<Tag> tags = new TreeSet<>();
-        for (int left = in.readInt(); left > 0; left--) {
-            tags.add(new Tag(text(in)));
+        for (int left = in.getInt(); left > 0; left--) {
+            tags.add(TAGS.get(text(in)));
         }
-        return new Labels(description, tags, in.readBoolean());
+        return new Labels(description, tags, flag(in));
     }
 
-    private static Quiescence quiescence(DataInputStream in) throws IOException {
+    private static Quiescence quiescence(ByteBuffer in) {
         return new Quiescence(
-                LEVELS[in.readByte()],
-                LEVELS[in.readByte()],
-                STATES[in.readByte()],
-                in.readLong(),
-                in.readLong(),
-                in.readBoolean(),
-                text(in));
+                LEVELS[in.get()], LEVELS[in.get()], STATES[in.get()], in.getLong(), in.getLong(), flag(in), text(in));
     }
 
-    private static List<DiskImage> disks(DataInputStream in) throws IOException {
+    private static List<DiskImage> disks(ByteBuffer in) {
         List<DiskImage> disks = new ArrayList<>();
-        for (int left = in.readInt(); left > 0; left--) {
-            disks.add(new DiskImage(
-                    new DiskName(text(in)), new StoreId(uuid(in)), text(in), in.readLong(), optional(in)));
+        for (int left = in.getInt(); left > 0; left--) {
+            disks.add(new DiskImage(DISKS.get(text(in)), new StoreId(uuid(in)), text(in), in.getLong(), optional(in)));
         }
         return disks;
     }
@@ -158,8 +198,11 @@ final class SnapshotRecord {
         out.write(bytes);
     }
 
-    private static String text(DataInputStream in) throws IOException {
-        return new String(in.readNBytes(in.readInt()), StandardCharsets.UTF_8);
+    private static String text(ByteBuffer in) {
+        int length = in.getInt();
+        String text = new String(in.array(), in.position(), length, StandardCharsets.UTF_8);
+        in.position(in.position() + length);
+        return text;
     }
 
     private static void optional(DataOutputStream out, Optional<String> text) throws IOException {
@@ -169,8 +212,12 @@ final class SnapshotRecord {
         }
     }
 
-    private static Optional<String> optional(DataInputStream in) throws IOException {
-        return in.readBoolean() ? Optional.of(text(in)) : Optional.empty();
+    private static Optional<String> optional(ByteBuffer in) {
+        return flag(in) ? Optional.of(text(in)) : Optional.empty();
+    }
+
+    private static boolean flag(ByteBuffer in) {
+        return in.get() != 0;
     }
 
     private static void instant(DataOutputStream out, Instant instant) throws IOException {
@@ -178,8 +225,8 @@ final class SnapshotRecord {
         out.writeInt(instant.getNano());
     }
 
-    private static Instant instant(DataInputStream in) throws IOException {
-        return Instant.ofEpochSecond(in.readLong(), in.readInt());
+    private static Instant instant(ByteBuffer in) {
+        return Instant.ofEpochSecond(in.getLong(), in.getInt());
     }
 
     private static void uuid(DataOutputStream out, UUID uuid) throws IOException {
@@ -187,7 +234,7 @@ final class SnapshotRecord {
         out.writeLong(uuid.getLeastSignificantBits());
     }
 
-    private static UUID uuid(DataInputStream in) throws IOException {
-        return new UUID(in.readLong(), in.readLong());
+    private static UUID uuid(ByteBuffer in) {
+        return new UUID(in.getLong(), in.getLong());
     }
 }

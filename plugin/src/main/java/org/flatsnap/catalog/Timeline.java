@@ -17,10 +17,19 @@ final class Timeline {
     record Filter(long words, long name, long text) {
         static final Filter ANY = new Filter(0, 0, 0);
 
-        private boolean passes(Chunk chunk, int row) {
-            return (chunk.words[row] & words) == words
-                    && (chunk.names[row] & name) == name
-                    && ((chunk.names[row] & text) == text || (chunk.descriptions[row] & text) == text);
+        /** The first row that passes, from one on in steps; a place outside the chunk if there is none. */
+        private int next(Chunk chunk, int from, int step) {
+            long[] ofWords = chunk.words;
+            long[] ofNames = chunk.names;
+            int at = from;
+            for (; at >= 0 && at < chunk.size; at += step) {
+                if ((ofWords[at] & words) == words
+                        && (ofNames[at] & name) == name
+                        && ((ofNames[at] & text) == text || (chunk.descriptions[at] & text) == text)) {
+                    break;
+                }
+            }
+            return at;
         }
     }
 
@@ -157,14 +166,12 @@ final class Timeline {
             private byte[] advance() {
                 while (true) {
                     Chunk chunk = chunks.get(number);
-                    while (at >= 0 && at < chunk.size) {
-                        if (filter.passes(chunk, at)) {
-                            byte[] row = chunk.rows[at];
-                            boolean within = step > 0 ? compare(row, high) < 0 : compare(row, low) >= 0;
-                            at += step;
-                            return within ? row : null;
-                        }
+                    at = filter.next(chunk, at, step);
+                    if (at >= 0 && at < chunk.size) {
+                        byte[] row = chunk.rows[at];
+                        boolean within = step > 0 ? compare(row, high) < 0 : compare(row, low) >= 0;
                         at += step;
+                        return within ? row : null;
                     }
                     number += step;
                     if (number < 0 || number == chunks.size()) {

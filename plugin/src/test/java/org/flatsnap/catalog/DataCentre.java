@@ -68,6 +68,19 @@ final class DataCentre {
                 .iterator();
     }
 
+    /** Night by night, as they are made. */
+    Snapshot next(int number) {
+        return snapshot(number % vms, number / vms);
+    }
+
+    Snapshot any(Random random) {
+        return snapshot(random.nextInt(vms), random.nextInt(snapshotsOfEach));
+    }
+
+    static String change(Random random) {
+        return CHANGES.get(random.nextInt(CHANGES.size()));
+    }
+
     /** The same each time, but for its operation. */
     Snapshot snapshot(int vm, int number) {
         Random random = new Random(vm * 1_000_003L + number);
