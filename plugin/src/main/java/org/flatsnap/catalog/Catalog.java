@@ -18,7 +18,9 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Function;
@@ -64,11 +66,19 @@ public final class Catalog implements AutoCloseable {
     private final GroupCommit writer;
     private final ReadWriteLock lock = new ReentrantReadWriteLock();
     private final List<CatalogListener> listeners = new CopyOnWriteArrayList<>();
-    private final ExecutorService background = Executors.newSingleThreadExecutor(task -> {
-        Thread thread = new Thread(task, "catalog-reader");
-        thread.setDaemon(true);
-        return thread;
-    });
+    // Has a thread only while there is something to do, and nothing to do once it is closed.
+    private final ExecutorService background = new ThreadPoolExecutor(
+            0,
+            1,
+            1,
+            TimeUnit.SECONDS,
+            new LinkedBlockingQueue<>(),
+            task -> {
+                Thread thread = new Thread(task, "catalog-reader");
+                thread.setDaemon(true);
+                return thread;
+            },
+            new ThreadPoolExecutor.DiscardPolicy());
     private volatile boolean needsRebuild;
     // INVARIANT: index is changed and replaced by the writer's thread alone, under the write lock.
     private Index index;
@@ -82,7 +92,7 @@ public final class Catalog implements AutoCloseable {
         this.index = index;
         this.needsRebuild = needsRebuild;
         this.failures = new Failures(file);
-        this.writer = new GroupCommit(() -> this.index.commit(), failures);
+        this.writer = new GroupCommit(this::commit, failures);
     }
 
     /**
@@ -361,6 +371,7 @@ public final class Catalog implements AutoCloseable {
         try {
             filled.close();
             // The log is moved first, and with it goes that of the old one.
+            locked(this::gather);
             index.checkpoint();
             Index fresh = Index.open(rebuilding(file), BlockFile.Durability.EACH_COMMIT);
             try {
@@ -445,6 +456,19 @@ public final class Catalog implements AutoCloseable {
                 lock.readLock().unlock();
             }
         });
+    }
+
+    /** On the writer's thread. Readers need not wait for the disk. */
+    private void commit() {
+        if (index.checkpointDue()) {
+            locked(this::gather);
+        }
+        index.commit();
+    }
+
+    private Index gather() {
+        index.gather();
+        return index;
     }
 
     private <T> T make(Supplier<T> change) {

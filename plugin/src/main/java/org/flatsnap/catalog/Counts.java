@@ -63,6 +63,9 @@ final class Counts {
 
     /** Puts what has changed into the table. */
     void write() {
+        if (changed.isEmpty()) {
+            return;
+        }
         changed.forEach((word, count) -> {
             if (count == 0) {
                 counts.remove(key(word));

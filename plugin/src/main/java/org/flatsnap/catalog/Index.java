@@ -26,7 +26,7 @@ import org.flatsnap.model.VmId;
  * The sorted maps of one catalog file and what is kept of them in memory, in step. The package's documentation lists them.
  *
  * <p>Changes and reads must not overlap; the catalog's lock sees to that. What is changed is durable after
- * {@link #commit()}.
+ * {@link #commit()}, during which there may be readers.
  */
 final class Index implements Closeable {
     private static final byte[] CLEAN = "clean".getBytes(StandardCharsets.UTF_8);
@@ -119,9 +119,27 @@ final class Index implements Closeable {
         return results.find(operation);
     }
 
+    /** Whether the next commit is a checkpoint. */
+    boolean checkpointDue() {
+        return database.checkpointDue();
+    }
+
+    /**
+     * Puts what is kept in memory into the maps. A checkpoint does so itself; if there are readers, this is called before it,
+     * while they wait, so that the checkpoint changes nothing that they read.
+     */
+    void gather() {
+        counts.write();
+        if (!changedRows.isEmpty()) {
+            changedRows.forEach((vm, row) ->
+                    row.ifPresentOrElse(present -> vms.put(rowKey(vm), present.bytes()), () -> vms.remove(rowKey(vm))));
+            changedRows.clear();
+        }
+    }
+
     /** Makes durable what was changed. */
     void commit() {
-        if (database.checkpointDue()) {
+        if (checkpointDue()) {
             checkpoint();
         } else {
             database.commit();
@@ -130,10 +148,7 @@ final class Index implements Closeable {
 
     /** The same, and leaves nothing to be made again by who opens it next. */
     void checkpoint() {
-        counts.write();
-        changedRows.forEach((vm, row) ->
-                row.ifPresentOrElse(present -> vms.put(rowKey(vm), present.bytes()), () -> vms.remove(rowKey(vm))));
-        changedRows.clear();
+        gather();
         database.checkpoint();
     }
 

@@ -197,7 +197,9 @@ public final class CatalogBench implements Callable<Integer> {
                             Path.of(System.getProperty("java.home"), "bin", "java")
                                     .toString(),
                             "-XX:+UseSerialGC",
-                            "-Xmx320m",
+                            "-XX:MaxNewSize=48m",
+                            "-XX:MinHeapFreeRatio=10",
+                            "-XX:MaxHeapFreeRatio=20",
                             "-cp",
                             System.getProperty("java.class.path"),
                             CatalogBench.class.getName(),
