@@ -25,11 +25,11 @@ import org.flatsnap.model.VmName;
  */
 final class VmLabels {
     /** What was so after a number of changes. */
-    private record Labels(long changes, Map<VmId, VmName> names, Map<String, VmId> vms) {}
+    private record Labels(long changes, Map<VmId, VmName> names, Map<String, VmId> vms, Map<VmId, String> ofVms) {}
 
     private final Catalog catalog;
     private final AtomicLong changes = new AtomicLong();
-    private volatile Labels labels = new Labels(-1, Map.of(), Map.of());
+    private volatile Labels labels = new Labels(-1, Map.of(), Map.of(), Map.of());
 
     VmLabels(Catalog catalog) {
         this.catalog = catalog;
@@ -68,27 +68,24 @@ final class VmLabels {
     }
 
     Optional<VmId> find(String label) {
-        return Optional.ofNullable(present().get(label));
+        return Optional.ofNullable(present().vms().get(label));
     }
 
     Optional<String> of(VmId vm) {
-        return present().entrySet().stream()
-                .filter(entry -> entry.getValue().equals(vm))
-                .map(Map.Entry::getKey)
-                .findFirst();
+        return Optional.ofNullable(present().ofVms().get(vm));
     }
 
     void forEach(BiConsumer<String, VmId> consumer) {
-        present().forEach(consumer);
+        present().vms().forEach(consumer);
     }
 
-    private Map<String, VmId> present() {
+    private Labels present() {
         Labels known = labels;
         if (known.changes() != changes.get()) {
             known = compute();
             labels = known;
         }
-        return known.vms();
+        return known;
     }
 
     private Labels compute() {
@@ -109,7 +106,9 @@ final class VmLabels {
                 vms.put(name + "~" + entry.vm(), entry.vm());
             }
         }
-        return new Labels(before, names, vms);
+        Map<VmId, String> ofVms = new HashMap<>();
+        vms.forEach((label, vm) -> ofVms.put(vm, label));
+        return new Labels(before, names, vms, ofVms);
     }
 
     private static String visible(VmEntry entry) {

@@ -44,7 +44,7 @@ public final class CatalogBench implements Callable<Integer> {
     @Option(names = "--snapshots", required = true, description = "How many, in thousands of thousand each.")
     private int snapshots;
 
-    @Option(names = "--inserts", defaultValue = "10000", description = "How many are inserted, each round.")
+    @Option(names = "--inserts", defaultValue = "4000", description = "How many are inserted, each round.")
     private int inserts;
 
     @Option(names = "--seconds", defaultValue = "3", description = "How long each question is measured.")

@@ -48,6 +48,7 @@ class VmLabelsTest {
         catalog.put(second);
         assertThat(present()).containsExactly("web~11111111", "web~22222222");
         assertThat(labels.find("web~22222222")).contains(OTHER);
+        assertThat(labels.of(OTHER)).contains("web~22222222");
         catalog.put(renamed);
         assertThat(present()).containsExactly("_db", "web");
         assertThat(labels.find("web")).contains(ONE);
