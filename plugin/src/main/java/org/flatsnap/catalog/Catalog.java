@@ -254,7 +254,7 @@ public final class Catalog implements AutoCloseable {
      *
      * <p>Walks the index that promises a full page soonest: the VMs' own snapshots, those of one tag or exact name, on some VMs
      * or on all, or all snapshots by time; always from the page's place in the time range, and no further than the page is full.
-     * What stands in no index is looked for in memory, about a millisecond in a million snapshots. In the first seconds after
+     * What stands in no index is looked for in memory, about a nanosecond per snapshot. In the first seconds after
      * opening, and if there is no memory for that, it is looked for in the file: about a microsecond per snapshot.
      *
      * @throws Problem INVALID if a pattern or the cursor is malformed

@@ -37,14 +37,15 @@
  * pattern that stands in no index, or tags that few snapshots have all of, are searched there: a signature that fits is looked at,
  * the others are passed over. An index of all three letter words in MapDB would answer such searches with fewer steps, but a
  * snapshot has some fifty of them, and each costs as much to insert as any other entry. The timeline is read in the background after
- * opening, about a second for a million snapshots; until then, and where it would take more than a quarter of the memory there is,
+ * opening; until then, and where it would take more than a quarter of the memory there is,
  * searches walk the map.
  *
  * <h2>Costs</h2>
  *
  * <p>A put or remove changes seven entries and two more for each tag, and one record. A query walks the index that promises a full page soonest,
  * by how many snapshots each tag and each VM has: a page costs the entries it walks and a read of a record for each that may
- * match. A search for what nobody has passes over every row in memory, about a nanosecond each. Every page is a walk from a
+ * match. A search for what nobody has passes over every row in memory, about a nanosecond each; one for a pattern
+ * whose letters tell little, like {@code *[0-9]?[xyz]}, looks at every name, which takes some hundred times as long. Every page is a walk from a
  * place in time, so the hundredth costs what the first did.
  *
  * <h2>File</h2>
