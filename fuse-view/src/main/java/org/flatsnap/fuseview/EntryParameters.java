@@ -1,5 +1,6 @@
 package org.flatsnap.fuseview;
 
+import java.time.Duration;
 import java.time.Instant;
 import jnr.ffi.Memory;
 import jnr.ffi.Runtime;
@@ -13,26 +14,27 @@ import ru.serce.jnrfuse.struct.Timespec;
  */
 final class EntryParameters extends Struct {
 
-    /** Seconds for which the kernel may keep names and attributes: none, so that every change is seen at once. */
-    static final double TIMEOUT = 0;
-
     private static final int BLOCK_SIZE = 4096;
+    private static final double MILLIS = 1000;
 
     private final Unsigned64 node = new Unsigned64();
     private final Unsigned64 generation = new Unsigned64();
     private final FileStat stat = inner(new FileStat(getRuntime()));
     private final Struct.Double attributeTimeout = new Struct.Double();
     private final Struct.Double entryTimeout = new Struct.Double();
+    private final double timeout;
     private final jnr.ffi.Pointer memory;
     private final jnr.ffi.Pointer statMemory;
 
-    EntryParameters(Runtime runtime) {
+    /** @param validity how long the kernel may keep names and attributes */
+    EntryParameters(Runtime runtime, Duration validity) {
         super(runtime);
         memory = Memory.allocateDirect(runtime, size(this), true);
         useMemory(memory);
         statMemory = memory.slice(2L * Long.BYTES, size(stat));
-        attributeTimeout.set(TIMEOUT);
-        entryTimeout.set(TIMEOUT);
+        timeout = validity.toMillis() / MILLIS;
+        attributeTimeout.set(timeout);
+        entryTimeout.set(timeout);
         // Node ids are never used twice, so one generation is enough.
         generation.set(0);
     }
@@ -54,6 +56,11 @@ final class EntryParameters extends Struct {
         write(stat.st_atim, attributes.modified());
         write(stat.st_mtim, attributes.modified());
         write(stat.st_ctim, attributes.changed());
+    }
+
+    /** Seconds for which the kernel may keep names and attributes. */
+    double timeout() {
+        return timeout;
     }
 
     jnr.ffi.Pointer memory() {

@@ -5,48 +5,69 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import jnr.constants.platform.Errno;
+import jnr.ffi.Memory;
+import jnr.ffi.Pointer;
 import jnr.ffi.Runtime;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A connection between libfuse and the kernel, and the threads that serve it. The threads are Java's own and each runs
- * libfuse's single loop on the shared session, as libfuse's own loop for several threads does with threads of C; those
- * would be attached to and detached from the virtual machine around each of their first thousand calls. The loops end when
- * the kernel ends the connection; the last one frees what is shared.
+ * A connection between libfuse and the kernel, and the threads that serve it. The threads are Java's own and each receives
+ * from the shared session and has libfuse process, as libfuse's own loop for several threads does with threads of C; those
+ * would be attached to and detached from the virtual machine around each of their first thousand calls. As there, one more
+ * is started when the last idle one receives something, and one ends when many are idle. All end when the kernel ends the
+ * connection; the last one frees what is shared.
  */
 final class FuseSession {
 
     private static final Logger LOG = LoggerFactory.getLogger(FuseSession.class);
     private static final Path DEVICE = Path.of("/dev/fuse");
+    /** Two serve one reader and its read-ahead; more make each other's caches cold. */
+    private static final int FIRST_THREADS = 2;
+
+    private static final int MOST_IDLE = 8;
+    private static final int BUFFER_MEMORY = 16;
+    private static final int BUFFER_SIZE = 40;
 
     private final LibFuse.Functions fuse;
     private final byte[] mountPoint;
     // Its callbacks must outlive the session.
     private final OperationTable operations;
+    private final TreeRequests requests;
+    private final Handshake handshake;
+    private final Device device;
+    private final MountOptions options;
     private final Runnable whenEnded;
     private final long channel;
     private final long session;
-    private final AtomicInteger running;
-    // Complete before anybody can wait for the end.
-    private final List<Thread> threads = new ArrayList<>();
+    private final AtomicInteger running = new AtomicInteger();
+    private final AtomicInteger idle = new AtomicInteger();
+    private final AtomicInteger started = new AtomicInteger();
+    private final Set<Thread> threads = ConcurrentHashMap.newKeySet();
     private final CountDownLatch ended = new CountDownLatch(1);
 
     private FuseSession(
             LibFuse.Functions fuse,
             Path mountPoint,
             MountOptions options,
-            OperationTable operations,
+            Device device,
+            TreeRequests requests,
             Runnable whenEnded)
             throws MountException {
         this.fuse = fuse;
         this.mountPoint = CString.encode(mountPoint.toString());
-        this.operations = operations;
+        this.options = options;
+        this.device = device;
+        this.requests = requests;
+        this.operations = requests.operations();
+        this.handshake = new Handshake(fuse, device);
         this.whenEnded = whenEnded;
-        this.running = new AtomicInteger(options.threads());
         FuseArguments arguments =
                 new FuseArguments(Runtime.getRuntime(fuse), List.of(options.name(), "-o", text(options)));
         try {
@@ -68,6 +89,7 @@ final class FuseSession {
             fuse.fuse_opt_free_args(arguments);
         }
         fuse.fuse_session_add_chan(session, channel);
+        device.open(channel);
     }
 
     /**
@@ -79,12 +101,13 @@ final class FuseSession {
             LibFuse.Functions fuse,
             Path mountPoint,
             MountOptions options,
-            OperationTable operations,
+            Device device,
+            TreeRequests requests,
             Runnable whenEnded)
             throws MountException {
         requireDevice(DEVICE);
-        FuseSession session = new FuseSession(fuse, mountPoint, options, operations, whenEnded);
-        session.startThreads(options);
+        FuseSession session = new FuseSession(fuse, mountPoint, options, device, requests, whenEnded);
+        session.startThreads();
         return session;
     }
 
@@ -120,40 +143,106 @@ final class FuseSession {
         }
     }
 
-    private void startThreads(MountOptions options) {
-        int started = 0;
+    private void startThreads() {
+        // Held until all are started, so that none of them is the last meanwhile.
+        running.incrementAndGet();
         try {
-            while (started < options.threads()) {
-                Thread thread = new Thread(this::serve, options.name() + "-fuse-" + (started + 1));
-                thread.setDaemon(true);
-                threads.add(thread);
-                thread.start();
-                started++;
+            for (int i = 0; i < Math.min(FIRST_THREADS, options.threads()); i++) {
+                startThread();
             }
         } catch (Throwable e) {
             // Mostly a limit on threads. Without a channel libfuse only detaches the mount, which ends the loops.
             fuse.fuse_unmount(mountPoint, 0);
-            if (running.addAndGet(started - options.threads()) == 0) {
-                end();
-            }
+            throw e;
+        } finally {
+            leave();
+        }
+    }
+
+    private void startThread() {
+        Thread thread = new Thread(this::serve, options.name() + "-fuse-" + started.incrementAndGet());
+        thread.setDaemon(true);
+        threads.removeIf(other -> other.getState() == Thread.State.TERMINATED);
+        threads.add(thread);
+        running.incrementAndGet();
+        try {
+            thread.start();
+        } catch (Throwable e) {
+            threads.remove(thread);
+            running.decrementAndGet();
             throw e;
         }
     }
 
     private void serve() {
         try {
-            if (fuse.fuse_session_loop(session) != 0) {
-                LOG.error("a thread that serves {} has failed to read from {}", this, DEVICE);
+            if (receive() < 0) {
+                LOG.error("a thread that serves {} has failed to read from {}", options.name(), DEVICE);
             }
         } finally {
-            if (running.decrementAndGet() == 0) {
-                end();
+            requests.threadEnds();
+            leave();
+        }
+    }
+
+    private void leave() {
+        if (running.decrementAndGet() == 0) {
+            end();
+        }
+    }
+
+    /** Serves until the connection ends, or others are idle enough; negative if reading failed. */
+    private int receive() {
+        Runtime runtime = Runtime.getRuntime(fuse);
+        long size = fuse.fuse_chan_bufsize(channel);
+        Pointer bytes = Memory.allocateDirect(runtime, size);
+        // struct fuse_buf: size, flags, memory, descriptor, position; then the channel.
+        Pointer buffer = Memory.allocateDirect(runtime, BUFFER_SIZE + (long) Long.BYTES, true);
+        long from = buffer.address() + BUFFER_SIZE;
+        idle.incrementAndGet();
+        while (fuse.fuse_session_exited(session) == 0) {
+            buffer.putLongLong(0, size);
+            buffer.putAddress(BUFFER_MEMORY, bytes.address());
+            buffer.putAddress(BUFFER_SIZE, channel);
+            int received = fuse.fuse_session_receive_buf(session, buffer.address(), from);
+            if (received == -Errno.EINTR.intValue()) {
+                continue;
             }
+            if (received <= 0) {
+                return received;
+            }
+            boolean last = idle.decrementAndGet() == 0;
+            if (last && running.get() < options.threads()) {
+                startAnother();
+            }
+            process(buffer, bytes);
+            if (idle.incrementAndGet() > MOST_IDLE) {
+                idle.decrementAndGet();
+                return 0;
+            }
+        }
+        return 0;
+    }
+
+    private void startAnother() {
+        try {
+            startThread();
+        } catch (Throwable e) {
+            LOG.warn("{} goes on with {} threads, no more can be started", options.name(), running.get(), e);
+        }
+    }
+
+    private void process(Pointer buffer, Pointer bytes) {
+        if (bytes.getInt(Incoming.OPCODE) == Handshake.OPCODE) {
+            handshake.answer(session, buffer, bytes, bytes.getLongLong(Incoming.UNIQUE));
+        } else if (!requests.received(bytes)) {
+            fuse.fuse_session_process_buf(session, buffer.address(), channel);
         }
     }
 
     private void end() {
         try {
+            device.close();
             fuse.fuse_session_remove_chan(channel);
             fuse.fuse_session_destroy(session);
             // Closes the device; it unmounts only where the loops ended though the kernel has not ended the mount.

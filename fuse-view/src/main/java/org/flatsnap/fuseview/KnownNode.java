@@ -37,6 +37,10 @@ record KnownNode(long id, long inode, Node node, KnownNode parent, String name) 
         return parent == null ? inode : parent.inode;
     }
 
+    int depth() {
+        return parent == null ? 0 : parent.depth() + 1;
+    }
+
     String path() {
         if (parent == null) {
             return "/";

@@ -2,9 +2,12 @@ package org.flatsnap.fuseview;
 
 import java.nio.ByteBuffer;
 import jnr.ffi.LibraryLoader;
+import jnr.ffi.Platform;
 import jnr.ffi.Pointer;
 import jnr.ffi.annotations.Delegate;
 import jnr.ffi.annotations.In;
+import jnr.ffi.annotations.Out;
+import jnr.ffi.types.off_t;
 import jnr.ffi.types.size_t;
 
 /**
@@ -33,9 +36,18 @@ final class LibFuse {
         }
     }
 
+    static SystemCalls system() {
+        return LibraryLoader.create(SystemCalls.class)
+                .failImmediately()
+                .load(Platform.getNativePlatform().getStandardCLibraryName());
+    }
+
     // jnr-ffi implements these in classes of another loader, so they must be public for the virtual machine.
 
-    /** Calls into libfuse. Those named {@code fuse_reply} answer 0, or -ENOENT when nobody waits any longer. */
+    /**
+     * Calls into libfuse. Those named {@code fuse_reply} answer 0, or -ENOENT when nobody waits any longer; those named
+     * {@code notify} answer 0 or a negative error number.
+     */
     public interface Functions {
         long fuse_mount(@In byte[] mountPoint, FuseArguments arguments);
 
@@ -52,7 +64,24 @@ final class LibFuse {
 
         void fuse_session_destroy(long session);
 
-        int fuse_session_loop(long session);
+        int fuse_session_exited(long session);
+
+        int fuse_session_receive_buf(long session, long buffer, long channel);
+
+        void fuse_session_process_buf(long session, long buffer, long channel);
+
+        long fuse_chan_new(@In Pointer operations, int descriptor, @size_t long bufferSize, long data);
+
+        void fuse_chan_destroy(long channel);
+
+        int fuse_chan_fd(long channel);
+
+        @size_t
+        long fuse_chan_bufsize(long channel);
+
+        int fuse_lowlevel_notify_inval_inode(long channel, long node, @off_t long offset, @off_t long length);
+
+        int fuse_lowlevel_notify_inval_entry(long channel, long parent, @In byte[] name, @size_t long nameLength);
 
         int fuse_reply_err(long request, int errno);
 
@@ -71,11 +100,30 @@ final class LibFuse {
         int fuse_reply_statfs(long request, @In Pointer statvfs);
     }
 
-    /** Calls of libc, next to libfuse because of what libfuse leaves to do when unmounting. */
+    /** Calls of libc: what libfuse leaves to do when unmounting, and what moves bytes without copying them. */
     public interface SystemCalls {
         int umount2(@In byte[] mountPoint, int flags);
 
         int access(@In byte[] path, int mode);
+
+        int pipe2(@Out int[] descriptors, int flags);
+
+        int fcntl(int descriptor, int command, long argument);
+
+        int close(int descriptor);
+
+        long write(int descriptor, long bytes, @size_t long size);
+
+        long splice(int from, long fromPosition, int to, long toPosition, @size_t long size, int flags);
+
+        @off_t
+        long lseek(int descriptor, @off_t long position, int whence);
+    }
+
+    /** Takes a reply of libfuse: channel, array of {@code struct iovec}, its length. */
+    public interface SendCallback {
+        @Delegate
+        int call(long channel, long vector, long count);
     }
 
     /** A request with a node. */

@@ -8,8 +8,6 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Optional;
 import jnr.constants.platform.Errno;
-import jnr.ffi.LibraryLoader;
-import jnr.ffi.Platform;
 import jnr.ffi.Runtime;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -28,9 +26,7 @@ final class MountPoint {
 
     private final Path path;
     private final MountTable table = new MountTable();
-    private final LibFuse.SystemCalls system = LibraryLoader.create(LibFuse.SystemCalls.class)
-            .failImmediately()
-            .load(Platform.getNativePlatform().getStandardCLibraryName());
+    private final LibFuse.SystemCalls system = LibFuse.system();
 
     private MountPoint(Path path) {
         this.path = path;

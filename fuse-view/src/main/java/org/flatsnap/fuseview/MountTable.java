@@ -6,11 +6,15 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** What is mounted, from {@code /proc/self/mountinfo} (proc(5)). */
 final class MountTable {
 
     private static final Path MOUNTINFO = Path.of("/proc/self/mountinfo");
+    private static final Logger LOG = LoggerFactory.getLogger(MountTable.class);
+    private static final Path BACKING_DEVICES = Path.of("/sys/class/bdi");
     private static final int DEVICE = 2;
     private static final int MOUNT_POINT = 4;
 
@@ -25,6 +29,16 @@ final class MountTable {
 
         boolean isFuse() {
             return type.equals("fuse") || type.startsWith("fuse.");
+        }
+
+        /** Lets the kernel read ahead so far; where that is not allowed it stays at its own 128 KiB. */
+        void readAhead(int kibibytes) {
+            try {
+                Files.writeString(
+                        BACKING_DEVICES.resolve(device).resolve("read_ahead_kb"), Integer.toString(kibibytes));
+            } catch (IOException e) {
+                LOG.info("the kernel reads ahead as far as it likes in {}: {}", source, e.toString());
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 package org.flatsnap.fuseview;
 
 import java.io.IOException;
+import java.util.Optional;
 
 /**
  * One file, directory or link of a {@link Tree}.
@@ -35,4 +36,14 @@ public sealed interface Node permits Directory, RegularFile, SymbolicLink {
      * @throws IOException if they cannot be had
      */
     Attributes attributes() throws IOException;
+
+    /**
+     * What this node's attributes and content come from, where that may hang while the rest of the tree does not: a disk, a
+     * server. Nodes of equal sources share a number of the mount's threads, and are answered EIO at once as long as one
+     * request that goes there is past its deadline ({@link MountOptions#deadline}). Told without going there; its text
+     * names it in the log.
+     */
+    default Optional<Object> source() {
+        return Optional.empty();
+    }
 }

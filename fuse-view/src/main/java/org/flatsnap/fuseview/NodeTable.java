@@ -1,7 +1,10 @@
 package org.flatsnap.fuseview;
 
 import java.nio.file.FileSystemException;
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -52,16 +55,36 @@ final class NodeTable {
         return referred.known;
     }
 
-    synchronized void forget(long id, long count) {
+    /** Whether nothing of it is left. */
+    synchronized boolean forget(long id, long count) {
         Referred referred = byId.get(id);
         if (referred == null) {
-            return;
+            return id != ROOT_ID;
         }
         referred.count -= count;
         if (referred.count <= 0) {
             byId.remove(id);
             byInode.remove(referred.known.inode(), referred);
+            return true;
         }
+        return false;
+    }
+
+    /** The node the kernel knows for an inode number. */
+    synchronized Optional<KnownNode> findInode(long inode) {
+        if (inode == root.inode()) {
+            return Optional.of(root);
+        }
+        return Optional.ofNullable(byInode.get(inode)).map(referred -> referred.known);
+    }
+
+    /** All nodes the kernel refers to, parents first. */
+    synchronized List<KnownNode> all() {
+        List<KnownNode> all = new ArrayList<>(byId.size() + 1);
+        all.add(root);
+        byId.values().forEach(referred -> all.add(referred.known));
+        all.sort(Comparator.comparingInt(KnownNode::depth));
+        return all;
     }
 
     synchronized int size() {

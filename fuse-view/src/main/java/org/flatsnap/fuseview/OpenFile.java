@@ -3,6 +3,7 @@ package org.flatsnap.fuseview;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.OptionalInt;
 
 /**
  * A file that a program has open. It holds whatever is needed to read on, so that it stays readable after its name has
@@ -31,4 +32,13 @@ public interface OpenFile extends Closeable {
      * @throws IOException if the bytes cannot be read
      */
     int read(ByteBuffer target, long position) throws IOException;
+
+    /**
+     * The number of an open file that has the same bytes at the same positions, from which they can go to the kernel without
+     * being copied, and whose holes are holes of this one. Used instead of {@link #read} for most reads, and valid until this
+     * is closed.
+     */
+    default OptionalInt descriptor() {
+        return OptionalInt.empty();
+    }
 }

@@ -16,4 +16,13 @@ public non-sealed interface RegularFile extends Node {
      * @throws IOException if it cannot be opened
      */
     OpenFile open() throws IOException;
+
+    /**
+     * Whether its content may be replaced by other content under the same inode number. Each program then reads what there
+     * was when it opened the file, always from the tree, and cannot map it into memory for sharing; otherwise the kernel
+     * keeps what was read.
+     */
+    default boolean isReplaced() {
+        return false;
+    }
 }

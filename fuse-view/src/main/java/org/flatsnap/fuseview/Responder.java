@@ -1,6 +1,7 @@
 package org.flatsnap.fuseview;
 
 import java.io.IOException;
+import java.util.Optional;
 import java.util.function.Supplier;
 import jnr.constants.platform.Errno;
 import org.slf4j.Logger;
@@ -16,9 +17,15 @@ final class Responder {
     private static final Logger LOG = LoggerFactory.getLogger(Responder.class);
 
     private final LibFuse.Functions fuse;
+    private final Device device;
+    private final Gates gates;
+    private final Deadlines deadlines;
 
-    Responder(LibFuse.Functions fuse) {
+    Responder(LibFuse.Functions fuse, Device device, Gates gates, Deadlines deadlines) {
         this.fuse = fuse;
+        this.device = device;
+        this.gates = gates;
+        this.deadlines = deadlines;
     }
 
     /** Makes an answer without sending it. */
@@ -28,20 +35,66 @@ final class Responder {
 
     /** A finished answer, which fails no more. */
     interface Answer {
-        void send(long request);
+        void send(Request request);
     }
 
-    /** @param subject names the node for the log; only asked when something has failed */
-    void answer(long request, String operation, Supplier<String> subject, Handler handler) {
-        Answer answer = error(Errno.EIO);
+    /** Finds out where an answer is to be had, itself without going there. */
+    interface Finder {
+        Step find() throws IOException;
+    }
+
+    /**
+     * What is to be done for a request.
+     *
+     * @param source what that may have to wait for
+     */
+    record Step(Optional<Object> source, Handler handler) {
+        /** What is to be had here and now. */
+        static Step here(Handler handler) {
+            return new Step(Optional.empty(), handler);
+        }
+    }
+
+    /** Answers here, or on another thread of the mount, later. */
+    void answer(Request request, Finder finder) {
+        deadlines.begin(request);
+        Step step;
         try {
-            answer = handler.handle();
+            step = finder.find();
         } catch (Throwable e) {
-            Errno errno = ErrorNumbers.of(e);
-            answer = error(errno);
-            log(operation, subject, e, errno);
-        } finally {
+            send(request, failed(request, e));
+            return;
+        }
+        gates.pass(step.source(), new Gates.Work() {
+            @Override
+            public Request request() {
+                return request;
+            }
+
+            @Override
+            public void run() {
+                Answer answer = error(Errno.EIO);
+                try {
+                    answer = step.handler().handle();
+                } catch (Throwable e) {
+                    answer = failed(request, e);
+                } finally {
+                    send(request, answer);
+                }
+            }
+
+            @Override
+            public void refuse() {
+                send(request, error(Errno.EIO));
+            }
+        });
+    }
+
+    private void send(Request request, Answer answer) {
+        try {
             answer.send(request);
+        } finally {
+            deadlines.end(request);
         }
     }
 
@@ -60,11 +113,23 @@ final class Responder {
     }
 
     Answer success() {
-        return request -> fuse.fuse_reply_err(request, 0);
+        return request -> fuse.fuse_reply_err(request.address(), 0);
     }
 
     Answer error(Errno errno) {
-        return request -> fuse.fuse_reply_err(request, errno.intValue());
+        return request -> {
+            if (request.address() == 0) {
+                device.fail(request.unique(), errno);
+            } else {
+                fuse.fuse_reply_err(request.address(), errno.intValue());
+            }
+        };
+    }
+
+    private Answer failed(Request request, Throwable e) {
+        Errno errno = ErrorNumbers.of(e);
+        log(request.operation(), request.subject(), e, errno);
+        return error(errno);
     }
 
     private static void log(String operation, Supplier<String> subject, Throwable e, Errno errno) {

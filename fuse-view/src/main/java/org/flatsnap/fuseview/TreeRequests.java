@@ -4,35 +4,55 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.NoSuchFileException;
+import java.time.Duration;
 import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.function.Supplier;
 import jnr.constants.platform.Errno;
 import jnr.ffi.Pointer;
 import jnr.ffi.Runtime;
 import org.flatsnap.fuseview.OperationTable.Slot;
 import org.flatsnap.fuseview.Responder.Answer;
-import org.flatsnap.fuseview.Responder.Handler;
+import org.flatsnap.fuseview.Responder.Finder;
+import org.flatsnap.fuseview.Responder.Step;
 
 /**
  * Answers the kernel's requests out of a tree. Requests that would change something never arrive: the mount is read-only.
- * Called by all threads of the mount at once.
+ * Called by all threads of the mount at once. libfuse takes back a request's arguments when its callback returns, which
+ * may be before the answer.
  */
 final class TreeRequests {
 
+    /** Where copying costs less than to go through a pipe. */
+    private static final int SMALL_READ = 4096;
+
     private final LibFuse.Functions fuse;
+    private final Device device;
     private final Runtime runtime;
+    private final Tree tree;
     private final Responder responder;
     private final NodeTable nodes;
     private final HandleTable<OpenRegularFile> files = new HandleTable<>();
-    private final HandleTable<OpenDirectory> directories = new HandleTable<>();
+    private final Listings listings = new Listings();
+    private final SparseSeek seek;
     private final ThreadLocal<ReplyMemory> memory;
 
-    TreeRequests(LibFuse.Functions fuse, Tree tree) throws IOException {
+    TreeRequests(LibFuse.Functions fuse, LibFuse.SystemCalls system, Device device, Responder responder, Tree tree)
+            throws IOException {
         this.fuse = fuse;
+        this.device = device;
         this.runtime = Runtime.getRuntime(fuse);
-        this.responder = new Responder(fuse);
-        this.memory = ThreadLocal.withInitial(() -> new ReplyMemory(runtime));
+        this.tree = tree;
+        this.responder = responder;
+        this.seek = new SparseSeek(system);
+        Duration validity = tree.validity();
+        this.memory = ThreadLocal.withInitial(() -> new ReplyMemory(runtime, validity, new Pipe(system, device)));
         Directory root = tree.root();
         this.nodes = new NodeTable(root, root.attributes().inode());
+    }
+
+    NodeTable nodes() {
+        return nodes;
     }
 
     OperationTable operations() {
@@ -46,9 +66,30 @@ final class TreeRequests {
         table.bind(Slot.RELEASE, this::release);
         table.bind(Slot.OPENDIR, this::opendir);
         table.bind(Slot.READDIR, this::readdir);
-        table.bind(Slot.RELEASEDIR, this::releasedir);
         table.bind(Slot.STATFS, this::statfs);
         return table;
+    }
+
+    /**
+     * Notes which request this thread has received, and answers it if libfuse does not know such requests.
+     *
+     * @return whether there is nothing left to be done for it
+     */
+    boolean received(Pointer bytes) {
+        long unique = bytes.getLongLong(Incoming.UNIQUE);
+        memory.get().received(unique);
+        if (bytes.getInt(Incoming.OPCODE) != SparseSeek.OPCODE) {
+            return false;
+        }
+        long id = bytes.getLongLong(Incoming.NODE);
+        seek(request(0, "seek in", id), bytes.getLongLong(SparseSeek.HANDLE), bytes);
+        return true;
+    }
+
+    /** The calling thread serves no more. */
+    void threadEnds() {
+        memory.get().close();
+        memory.remove();
     }
 
     /** Closes what programs had open when the mount ended: the kernel does not say so any more. */
@@ -59,8 +100,13 @@ final class TreeRequests {
         }
     }
 
-    private void answer(long request, String operation, long node, Handler handler) {
-        responder.answer(request, operation, () -> path(node), handler);
+    private Request request(long address, String operation, long node) {
+        Supplier<String> subject = () -> path(node);
+        return new Request(address, memory.get().unique(), operation, subject, System.nanoTime());
+    }
+
+    private void answer(long request, String operation, long node, Finder finder) {
+        responder.answer(request(request, operation, node), finder);
     }
 
     private String path(long node) {
@@ -75,46 +121,57 @@ final class TreeRequests {
             try {
                 name = CString.decode(Pointer.wrap(runtime, nameAddress));
             } catch (CharacterCodingException e) {
-                return responder.error(Errno.ENOENT);
+                return Step.here(() -> responder.error(Errno.ENOENT));
             }
             Optional<Node> child = directory.child(name);
             if (child.isEmpty()) {
-                return responder.error(Errno.ENOENT);
+                return Step.here(() -> responder.error(Errno.ENOENT));
             }
-            Attributes attributes = child.get().attributes();
-            KnownNode known = nodes.refer(parent, name, child.get(), attributes.inode());
-            EntryParameters entry = memory.get().entry();
-            entry.write(known.id(), known.node().kind(), attributes);
-            return r -> {
-                if (fuse.fuse_reply_entry(r, entry.memory()) != 0) {
-                    nodes.forget(known.id(), 1);
-                }
-            };
+            return new Step(child.get().source(), () -> found(parent, name, child.get()));
         });
     }
 
+    private Answer found(KnownNode parent, String name, Node child) throws IOException {
+        Attributes attributes = child.attributes();
+        KnownNode known = nodes.refer(parent, name, child, attributes.inode());
+        EntryParameters entry = memory.get().entry();
+        entry.write(known.id(), known.node().kind(), attributes);
+        return r -> {
+            if (fuse.fuse_reply_entry(r.address(), entry.memory()) != 0) {
+                nodes.forget(known.id(), 1);
+            }
+        };
+    }
+
     private void forget(long request, long id, long count) {
-        responder.answer(request, "forget", () -> path(id), () -> {
-            nodes.forget(id, count);
-            return fuse::fuse_reply_none;
+        responder.finish("forget", () -> path(id), () -> {
+            if (nodes.forget(id, count)) {
+                listings.forget(id);
+            }
         });
+        fuse.fuse_reply_none(request);
     }
 
     private void getattr(long request, long id, long fileInformation) {
         answer(request, "attributes of", id, () -> {
             KnownNode known = nodes.get(id);
-            EntryParameters entry = memory.get().entry();
-            entry.write(known.node().kind(), attributes(known, fileInformation));
-            return r -> fuse.fuse_reply_attr(r, entry.statMemory(), EntryParameters.TIMEOUT);
+            if (fileInformation != 0 && known.node() instanceof RegularFile) {
+                // What the file had when it was opened.
+                OpenRegularFile file = files.get(new FileInformation(runtime, fileInformation).handle());
+                return Step.here(() -> attributes(known, file.attributes()));
+            }
+            return new Step(known.node().source(), () -> attributes(known, present(known)));
         });
     }
 
-    /** A request through an open file, or for one that is gone but open, gets what the file had when it was opened. */
-    private Attributes attributes(KnownNode known, long fileInformation) throws IOException {
-        if (fileInformation != 0 && known.node() instanceof RegularFile) {
-            return files.get(new FileInformation(runtime, fileInformation).handle())
-                    .attributes();
-        }
+    private Answer attributes(KnownNode known, Attributes attributes) {
+        EntryParameters entry = memory.get().entry();
+        entry.write(known.node().kind(), attributes);
+        return r -> fuse.fuse_reply_attr(r.address(), entry.statMemory(), entry.timeout());
+    }
+
+    /** Of one that is gone but open, what it had when it was opened. */
+    private Attributes present(KnownNode known) throws IOException {
         try {
             return known.node().attributes();
         } catch (NoSuchFileException gone) {
@@ -129,78 +186,122 @@ final class TreeRequests {
 
     private void readlink(long request, long id) {
         answer(request, "target of", id, () -> {
-            byte[] target = CString.encode(nodes.get(id).symbolicLink().target());
-            return r -> fuse.fuse_reply_readlink(r, target);
+            SymbolicLink link = nodes.get(id).symbolicLink();
+            return new Step(link.source(), () -> {
+                byte[] target = CString.encode(link.target());
+                return r -> fuse.fuse_reply_readlink(r.address(), target);
+            });
         });
     }
 
     private void open(long request, long id, long fileInformation) {
         answer(request, "open", id, () -> {
-            OpenRegularFile file = OpenRegularFile.open(nodes.get(id));
-            long handle = files.add(file);
-            return opened(fileInformation, handle, () -> files.remove(handle).close(), file.node());
+            KnownNode known = nodes.get(id);
+            RegularFile regular = known.regularFile();
+            boolean direct = new FileInformation(runtime, fileInformation).direct() || regular.isReplaced();
+            return new Step(regular.source(), () -> {
+                OpenRegularFile file = OpenRegularFile.open(known);
+                long handle = files.add(file);
+                FileInformation opened = memory.get().fileInformation().opened(handle, direct);
+                return r -> {
+                    // The kernel sends no release for an opening that nobody waits for any longer.
+                    if (fuse.fuse_reply_open(r.address(), opened.address()) != 0) {
+                        responder.finish(
+                                "close", known::path, () -> files.remove(handle).close());
+                    }
+                };
+            });
         });
     }
 
     private void release(long request, long id, long fileInformation) {
-        answer(request, "close", id, () -> {
-            files.remove(new FileInformation(runtime, fileInformation).handle()).close();
-            return responder.success();
+        long handle = new FileInformation(runtime, fileInformation).handle();
+        // Never refused: what is not closed here stays open for ever.
+        answer(
+                request,
+                "close",
+                id,
+                () -> Step.here(() -> {
+                    files.remove(handle).close();
+                    return responder.success();
+                }));
+    }
+
+    private void read(long address, long id, long size, long position, long fileInformation) {
+        Request request = request(address, "read", id);
+        responder.answer(request, () -> {
+            OpenRegularFile file = files.get(new FileInformation(runtime, fileInformation).handle());
+            return new Step(file.source(), () -> {
+                int available = file.available(position, size);
+                if (available > SMALL_READ && file.descriptor().isPresent()) {
+                    Optional<Answer> answer = spliced(request.unique(), file, position, available);
+                    if (answer.isPresent()) {
+                        return answer.get();
+                    }
+                }
+                ByteBuffer target = memory.get().data(available);
+                file.read(target, position);
+                return bytes(target.flip());
+            });
         });
     }
 
-    private void read(long request, long id, long size, long position, long fileInformation) {
-        answer(request, "read", id, () -> {
-            ByteBuffer target = memory.get().data(size);
-            files.get(new FileInformation(runtime, fileInformation).handle()).read(target, position);
-            return bytes(target.flip());
+    private Optional<Answer> spliced(long unique, OpenRegularFile file, long position, int size) throws IOException {
+        Pipe pipe = memory.get().pipe();
+        return file.fill(pipe, unique, position, size)
+                ? Optional.of(r -> {
+                    pipe.send(size);
+                    // libfuse frees its part.
+                    fuse.fuse_reply_none(r.address());
+                })
+                : Optional.empty();
+    }
+
+    private void seek(Request request, long handle, Pointer arguments) {
+        long from = arguments.getLongLong(SparseSeek.POSITION);
+        int whence = arguments.getInt(SparseSeek.WHENCE);
+        responder.answer(request, () -> {
+            OpenRegularFile file = files.get(handle);
+            return new Step(file.source(), () -> {
+                OptionalInt descriptor = file.descriptor();
+                long position =
+                        seek.find(descriptor, from, whence, file.attributes().size());
+                if (position < 0) {
+                    return responder.error(Errno.ENXIO);
+                }
+                return r -> device.send(memory.get().number(position), r.unique(), 0, Long.BYTES);
+            });
         });
     }
 
+    /** The kernel asks for no directory to be opened or closed after this. */
     private void opendir(long request, long id, long fileInformation) {
-        answer(request, "open", id, () -> {
-            KnownNode known = nodes.get(id);
-            known.directory();
-            long handle = directories.add(new OpenDirectory(known));
-            return opened(fileInformation, handle, () -> directories.remove(handle), known);
-        });
-    }
-
-    private void releasedir(long request, long id, long fileInformation) {
-        answer(request, "close", id, () -> {
-            directories.remove(new FileInformation(runtime, fileInformation).handle());
-            return responder.success();
-        });
+        answer(request, "open", id, () -> Step.here(() -> responder.error(Errno.ENOSYS)));
     }
 
     private void readdir(long request, long id, long size, long position, long fileInformation) {
         answer(request, "listing of", id, () -> {
-            ByteBuffer target = memory.get().data(size);
-            directories
-                    .get(new FileInformation(runtime, fileInformation).handle())
-                    .read(target, position);
-            return bytes(target.flip());
+            KnownNode known = nodes.get(id);
+            return new Step(known.directory().source(), () -> {
+                ByteBuffer target = memory.get().data(size);
+                listings.read(known, target, position);
+                return bytes(target.flip());
+            });
         });
     }
 
     private void statfs(long request, long id) {
-        answer(request, "file system of", id, () -> {
-            Pointer fileSystem = memory.get().fileSystem();
-            return r -> fuse.fuse_reply_statfs(r, fileSystem);
-        });
+        answer(
+                request,
+                "file system of",
+                id,
+                () -> Step.here(() -> {
+                    Pointer fileSystem = memory.get().fileSystem(tree.capacity());
+                    return r -> fuse.fuse_reply_statfs(r.address(), fileSystem);
+                }));
     }
 
     private Answer bytes(ByteBuffer bytes) {
-        return r -> fuse.fuse_reply_buf(r, bytes, bytes.limit());
-    }
-
-    /** The kernel sends no release for an opening that nobody waits for any longer, so that is undone here. */
-    private Answer opened(long fileInformation, long handle, Responder.Finisher undo, KnownNode node) {
-        new FileInformation(runtime, fileInformation).handle(handle);
-        return r -> {
-            if (fuse.fuse_reply_open(r, fileInformation) != 0) {
-                responder.finish("close", node::path, undo);
-            }
-        };
+        return r -> fuse.fuse_reply_buf(r.address(), bytes, bytes.limit());
     }
 }

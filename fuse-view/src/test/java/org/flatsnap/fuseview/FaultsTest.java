@@ -69,7 +69,14 @@ final class FaultsTest {
 
     private static Stream<Arguments> copyFaults() {
         return everyThrowable(
-                Place.ATTRIBUTES, Place.OPEN, Place.OPEN_ATTRIBUTES, Place.READ_AT_ONCE, Place.READ_HALF_WAY);
+                Place.ATTRIBUTES,
+                Place.SOURCE,
+                Place.OPEN,
+                Place.REPLACED,
+                Place.OPEN_ATTRIBUTES,
+                Place.DESCRIPTOR,
+                Place.READ_AT_ONCE,
+                Place.READ_HALF_WAY);
     }
 
     @ParameterizedTest
@@ -83,7 +90,7 @@ final class FaultsTest {
         Program.run("tar", "-cf", example.beside("archive"), example.path("faulty"))
                 .failing("/faulty: ");
 
-        assertLogged(place == Place.ATTRIBUTES ? "/" : "/faulty");
+        assertLogged(place == Place.ATTRIBUTES || place == Place.SOURCE ? "/" : "/faulty");
     }
 
     @Test
@@ -130,7 +137,7 @@ final class FaultsTest {
     }
 
     private static Stream<Arguments> lookUpFaults() {
-        return everyThrowable(Place.ATTRIBUTES, Place.CHILD);
+        return everyThrowable(Place.ATTRIBUTES, Place.SOURCE, Place.CHILD);
     }
 
     @ParameterizedTest
@@ -143,7 +150,7 @@ final class FaultsTest {
     }
 
     private static Stream<Arguments> linkFaults() {
-        return everyThrowable(Place.ATTRIBUTES, Place.TARGET);
+        return everyThrowable(Place.ATTRIBUTES, Place.SOURCE, Place.TARGET);
     }
 
     @ParameterizedTest
@@ -153,6 +160,18 @@ final class FaultsTest {
 
         Program.run("cat", example.path("faulty")).failing("Input/output error");
         Program.run("cp", "-P", example.path("faulty"), example.beside("copy")).failing("Input/output error");
+    }
+
+    @ParameterizedTest
+    @EnumSource(Thrown.class)
+    void roomIsNotTold(Thrown thrown) {
+        example.tree().room(() -> {
+            FaultyNode.Fault.<RuntimeException>throwUnchecked(thrown.supplier.get());
+            return Capacity.NONE;
+        });
+
+        Program.run("df", example.path("")).failing("Input/output error");
+        Program.run("find", example.path("")).quietly();
     }
 
     @Test

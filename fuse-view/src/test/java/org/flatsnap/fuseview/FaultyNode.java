@@ -3,6 +3,7 @@ package org.flatsnap.fuseview;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 
@@ -23,7 +24,10 @@ interface FaultyNode {
         READ_HALF_WAY,
         READ_ENDS_EARLY,
         CLOSE,
-        TARGET
+        TARGET,
+        SOURCE,
+        REPLACED,
+        DESCRIPTOR
     }
 
     /** The part all faulty nodes share. */
@@ -44,8 +48,16 @@ interface FaultyNode {
             return whole;
         }
 
+        /** For methods that declare nothing. */
+        <T> T strikeOr(Place here, T otherwise) {
+            if (place == here) {
+                Fault.<RuntimeException>throwUnchecked(throwable.get());
+            }
+            return otherwise;
+        }
+
         @SuppressWarnings("unchecked")
-        private static <T extends Throwable> void throwUnchecked(Throwable throwable) throws T {
+        static <T extends Throwable> void throwUnchecked(Throwable throwable) throws T {
             throw (T) throwable;
         }
     }
@@ -65,6 +77,11 @@ interface FaultyNode {
         @Override
         public Attributes attributes() throws IOException {
             return fault.attributes();
+        }
+
+        @Override
+        public Optional<Object> source() {
+            return fault.strikeOr(Place.SOURCE, Optional.empty());
         }
 
         @Override
@@ -102,6 +119,21 @@ interface FaultyNode {
         @Override
         public Attributes attributes() throws IOException {
             return fault.attributes();
+        }
+
+        @Override
+        public Optional<Object> source() {
+            return fault.strikeOr(Place.SOURCE, Optional.empty());
+        }
+
+        @Override
+        public boolean isReplaced() {
+            return fault.strikeOr(Place.REPLACED, false);
+        }
+
+        @Override
+        public OptionalInt descriptor() {
+            return fault.strikeOr(Place.DESCRIPTOR, OptionalInt.empty());
         }
 
         @Override
@@ -148,6 +180,11 @@ interface FaultyNode {
         @Override
         public Attributes attributes() throws IOException {
             return fault.attributes();
+        }
+
+        @Override
+        public Optional<Object> source() {
+            return fault.strikeOr(Place.SOURCE, Optional.empty());
         }
 
         @Override

@@ -6,6 +6,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 
 /** A directory in memory. */
@@ -13,6 +14,7 @@ final class MemoryDirectory implements Directory {
 
     private final Map<String, Node> children = new ConcurrentSkipListMap<>();
     private final Set<String> hidden = ConcurrentHashMap.newKeySet();
+    private final AtomicInteger asked = new AtomicInteger();
     private final Attributes attributes;
 
     MemoryDirectory() {
@@ -36,18 +38,26 @@ final class MemoryDirectory implements Directory {
         children.remove(name);
     }
 
+    /** How often the mount has asked for anything. */
+    int asked() {
+        return asked.get();
+    }
+
     @Override
     public Attributes attributes() {
+        asked.incrementAndGet();
         return attributes;
     }
 
     @Override
     public Optional<Node> child(String name) {
+        asked.incrementAndGet();
         return Optional.ofNullable(children.get(name));
     }
 
     @Override
     public void forEachEntry(Consumer<DirectoryEntry> consumer) throws IOException {
+        asked.incrementAndGet();
         for (Map.Entry<String, Node> child : children.entrySet()) {
             if (!hidden.contains(child.getKey())) {
                 Node node = child.getValue();

@@ -1,7 +1,9 @@
 package org.flatsnap.fuseview;
 
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.Random;
+import java.util.function.Supplier;
 
 /**
  * A tree in memory that tests change while it is mounted.
@@ -41,6 +43,8 @@ final class MemoryTree implements Tree {
     static final byte[] BIG = noise(5 * 1024 * 1024 + 123);
 
     private final MemoryDirectory root = new MemoryDirectory();
+    private volatile Supplier<Capacity> room = () -> Capacity.NONE;
+    private volatile Duration validity = Duration.ZERO;
 
     static MemoryTree example() {
         MemoryTree tree = new MemoryTree();
@@ -63,6 +67,26 @@ final class MemoryTree implements Tree {
         versions.add("one.txt", new MemoryFile("1\n"));
         tree.root.hide(".versions", versions);
         return tree;
+    }
+
+    /** What is asked for the tree's room from now on. */
+    void room(Supplier<Capacity> asked) {
+        room = asked;
+    }
+
+    /** For the mounts that follow. */
+    void valid(Duration time) {
+        validity = time;
+    }
+
+    @Override
+    public Duration validity() {
+        return validity;
+    }
+
+    @Override
+    public Capacity capacity() {
+        return room.get();
     }
 
     @Override

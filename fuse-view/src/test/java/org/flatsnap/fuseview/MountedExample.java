@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import org.junit.jupiter.api.extension.AfterEachCallback;
 import org.junit.jupiter.api.extension.BeforeEachCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
@@ -13,16 +14,28 @@ import org.junit.jupiter.api.extension.ExtensionContext;
 /** {@link MemoryTree#example()}, mounted for one test on a directory that every user can reach, and room for copies. */
 final class MountedExample implements BeforeEachCallback, AfterEachCallback {
 
+    private final MountOptions options;
+    private final Duration validity;
     private Path directory;
     private MemoryTree tree;
     private MountedTree mounted;
+
+    MountedExample() {
+        this(MountOptions.named("flatsnap-test"), Duration.ZERO);
+    }
+
+    MountedExample(MountOptions options, Duration validity) {
+        this.options = options;
+        this.validity = validity;
+    }
 
     @Override
     public void beforeEach(ExtensionContext context) throws IOException {
         directory = Files.createTempDirectory("fuse-view");
         Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
         tree = MemoryTree.example();
-        mounted = MountedTree.mount(directory.resolve("mount"), tree, MountOptions.named("flatsnap-test"));
+        tree.valid(validity);
+        mounted = MountedTree.mount(directory.resolve("mount"), tree, options);
     }
 
     @Override
@@ -30,6 +43,10 @@ final class MountedExample implements BeforeEachCallback, AfterEachCallback {
         mounted.close();
         assertThat(new MountTable().at(mounted.mountPoint())).isEmpty();
         Program.run("rm", "-r", "--one-file-system", directory).quietly();
+    }
+
+    MemoryTree tree() {
+        return tree;
     }
 
     MemoryDirectory root() {

@@ -76,7 +76,7 @@ final class MountingTest {
             assertThat(mounted.isMounted()).isTrue();
             assertThat(mounted.mountPoint()).isEqualTo(place);
             assertThat(Files.readString(place.resolve("hello.txt"))).startsWith("Hello");
-            assertThat(threads()).hasSize(OPTIONS.threads());
+            assertThat(threads()).isNotEmpty();
         }
         assertThat(place).isEmptyDirectory();
         assertThat(threads()).isEmpty();

@@ -3,6 +3,7 @@ package org.flatsnap.fuseview;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import jnr.ffi.Memory;
@@ -49,12 +50,12 @@ final class ValuesTest {
     @Test
     void layouts() {
         Runtime runtime = Runtime.getSystemRuntime();
-        assertThat(Struct.size(new EntryParameters(runtime))).isEqualTo(176);
+        assertThat(Struct.size(new EntryParameters(runtime, Duration.ZERO))).isEqualTo(176);
         assertThat(Struct.size(new FuseArguments(runtime, List.of()))).isEqualTo(24);
         assertThat(new OperationTable(runtime).size()).isEqualTo(192 + Long.BYTES);
         assertThat(new OperationTable(runtime).memory().size()).isEqualTo(192 + Long.BYTES);
         FuseFileInfo information = FuseFileInfo.of(Memory.allocateDirect(runtime, 40, true));
-        new FileInformation(runtime, Struct.getMemory(information).address()).handle(77);
+        new FileInformation(runtime, Struct.getMemory(information).address()).opened(77, false);
         assertThat(information.fh.longValue()).isEqualTo(77);
     }
 
