@@ -173,28 +173,32 @@ public final class Catalog implements AutoCloseable {
     /** Adds a snapshot or replaces the one of the same id. */
     public void put(Snapshot snapshot) {
         requireNonNull(snapshot, "snapshot");
-        change(snapshot.id(), into -> {
-            into.put(snapshot);
-            return snapshot;
-        });
-        listeners.forEach(listener -> listener.changed(snapshot.vm()));
+        Optional<Snapshot> before = change(snapshot.id(), into -> into.put(snapshot));
+        listeners.forEach(listener -> listener.changed(before, Optional.of(snapshot)));
     }
 
     /** Removes a snapshot; without effect if it is not there. */
     public void remove(SnapshotId id) {
         requireNonNull(id, "id");
-        Optional<VmId> vm = change(id, from -> from.remove(id));
-        vm.ifPresent(gone -> listeners.forEach(listener -> listener.changed(gone)));
+        Optional<Snapshot> before = change(id, from -> from.remove(id));
+        if (before.isPresent()) {
+            listeners.forEach(listener -> listener.changed(before, Optional.empty()));
+        }
     }
 
     private <T> T change(SnapshotId id, Function<Index, T> change) {
-        return make(() -> {
-            rebuild.ifPresent(filling -> {
-                filling.changed().add(id);
-                change.apply(filling.index());
+        try {
+            return make(() -> {
+                rebuild.ifPresent(filling -> {
+                    filling.changed().add(id);
+                    change.apply(filling.index());
+                });
+                return locked(() -> change.apply(index));
             });
-            return locked(() -> change.apply(index));
-        });
+        } catch (RuntimeException e) {
+            listeners.forEach(CatalogListener::replaced);
+            throw e;
+        }
     }
 
     /** The snapshot of this id. Costs two look-ups. */

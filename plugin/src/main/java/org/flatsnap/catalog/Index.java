@@ -313,30 +313,29 @@ final class Index implements Closeable {
         return found;
     }
 
-    void put(Snapshot snapshot) {
+    /** Adds or replaces it and gives what was there. */
+    Optional<Snapshot> put(Snapshot snapshot) {
         Optional<Map.Entry<byte[], byte[]>> entry = entryOf(snapshot.id());
-        if (entry.isPresent()) {
-            Snapshot present = load(entry.get());
-            if (present.equals(snapshot)) {
-                return;
-            }
-            take(present, recordIn(entry.get()));
+        Optional<Snapshot> present = entry.map(this::load);
+        if (present.equals(Optional.of(snapshot))) {
+            return present;
         }
+        entry.ifPresent(old -> take(present.orElseThrow(), recordIn(old)));
         byte[] record = SnapshotRecord.bytes(snapshot);
         add(snapshot, record);
         database.note(Keys.join(new byte[] {PUT}, record));
+        return present;
     }
 
-    /** Removes it and says of which VM it was; empty if it was not there. */
-    Optional<VmId> remove(SnapshotId id) {
+    /** Removes it and gives what was there. */
+    Optional<Snapshot> remove(SnapshotId id) {
         Optional<Map.Entry<byte[], byte[]>> entry = entryOf(id);
-        if (entry.isEmpty()) {
-            return Optional.empty();
-        }
-        Snapshot present = load(entry.get());
-        take(present, recordIn(entry.get()));
-        database.note(Keys.join(new byte[] {REMOVE}, id.value().getBytes(StandardCharsets.US_ASCII)));
-        return Optional.of(present.vm());
+        Optional<Snapshot> present = entry.map(this::load);
+        entry.ifPresent(old -> {
+            take(present.orElseThrow(), recordIn(old));
+            database.note(Keys.join(new byte[] {REMOVE}, id.value().getBytes(StandardCharsets.US_ASCII)));
+        });
+        return present;
     }
 
     private Optional<Map.Entry<byte[], byte[]>> entryOf(SnapshotId id) {

@@ -131,7 +131,7 @@ public final class Daemon implements AutoCloseable {
             LOG.debug("cannot make {}", mountPoint, e);
         }
         try {
-            MountedTree mounted = own(MountedTree.mount(mountPoint, tree, MountOptions.named("flatsnap")));
+            MountedTree mounted = own(tree.mount(mountPoint, MountOptions.named("flatsnap")));
             view = () -> mounted.isMounted()
                     ? Finding.ok("view", "mounted at " + mountPoint)
                     : failed(mountPoint, "somebody unmounted it");

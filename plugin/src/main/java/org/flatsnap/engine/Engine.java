@@ -35,6 +35,7 @@ import org.flatsnap.model.VmId;
 import org.flatsnap.model.VmName;
 import org.flatsnap.store.Content;
 import org.flatsnap.store.Store;
+import org.flatsnap.store.StoreStatus;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -129,7 +130,7 @@ public final class Engine implements AutoCloseable {
         foreign.refresh();
         catalog.listen(new CatalogListener() {
             @Override
-            public void changed(VmId vm) {}
+            public void changed(Optional<Snapshot> before, Optional<Snapshot> after) {}
 
             @Override
             public void replaced() {}
@@ -372,6 +373,12 @@ public final class Engine implements AutoCloseable {
     /** What is known about a snapshot, as it stands on storage. */
     public Content metadata(Snapshot snapshot) {
         return stores.require(snapshot.home()).metadata(snapshot);
+    }
+
+    /** What the file systems of all stores that can be reached have and are, each file system once. May take long. */
+    public List<StoreStatus> storage() {
+        // Stores on one file system tell the same.
+        return stores.open().stream().map(Store::status).distinct().toList();
     }
 
     /** A file saved beside the images; it need not exist. */

@@ -35,5 +35,8 @@ public interface Content {
     interface Reader extends Closeable {
         /** To be read by position; closed with the reader. */
         FileChannel channel();
+
+        /** The number of a file descriptor of the same, valid until it is closed. */
+        int descriptor();
     }
 }

@@ -1,10 +1,8 @@
 package org.flatsnap.store;
 
 import java.io.IOException;
-import java.nio.channels.FileChannel;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import org.flatsnap.linux.Errno;
 import org.flatsnap.linux.ErrnoException;
 import org.flatsnap.linux.FileStatus;
@@ -26,13 +24,6 @@ record FileContent(Path file) implements Content {
 
     @Override
     public Reader open() throws IOException {
-        return new OpenFile(FileChannel.open(file, StandardOpenOption.READ));
-    }
-
-    private record OpenFile(FileChannel channel) implements Reader {
-        @Override
-        public void close() throws IOException {
-            channel.close();
-        }
+        return OpenContent.of(file);
     }
 }

@@ -7,7 +7,6 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -72,9 +71,9 @@ final class ZfsReaders implements AutoCloseable {
             open.put(guid, source);
         }
         try {
-            FileChannel channel = FileChannel.open(ZvolDevices.await(source.name, UDEV), StandardOpenOption.READ);
+            OpenContent device = OpenContent.of(ZvolDevices.await(source.name, UDEV));
             source.readers++;
-            return new Open(guid, source, channel);
+            return new Open(guid, source, device);
         } catch (IOException e) {
             if (source.readers == 0) {
                 retire(guid, source);
@@ -247,18 +246,23 @@ final class ZfsReaders implements AutoCloseable {
     private final class Open implements Content.Reader {
         private final String guid;
         private final Source source;
-        private final FileChannel channel;
+        private final OpenContent device;
         private boolean closed;
 
-        Open(String guid, Source source, FileChannel channel) {
+        Open(String guid, Source source, OpenContent device) {
             this.guid = guid;
             this.source = source;
-            this.channel = channel;
+            this.device = device;
         }
 
         @Override
         public FileChannel channel() {
-            return channel;
+            return device.channel();
+        }
+
+        @Override
+        public int descriptor() {
+            return device.descriptor();
         }
 
         @Override
@@ -266,7 +270,7 @@ final class ZfsReaders implements AutoCloseable {
             if (!closed) {
                 closed = true;
                 // First, or the clone would be busy.
-                channel.close();
+                device.close();
                 leave(guid, source);
             }
         }

@@ -2,6 +2,8 @@ package org.flatsnap.view;
 
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.util.List;
@@ -9,12 +11,16 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import org.flatsnap.catalog.Catalog;
+import org.flatsnap.catalog.Page;
 import org.flatsnap.catalog.SnapshotQuery;
 import org.flatsnap.catalog.VmEntry;
 import org.flatsnap.engine.Engine;
 import org.flatsnap.fuseview.Attributes;
+import org.flatsnap.fuseview.Capacity;
 import org.flatsnap.fuseview.Directory;
 import org.flatsnap.fuseview.DirectoryEntry;
+import org.flatsnap.fuseview.MountOptions;
+import org.flatsnap.fuseview.MountedTree;
 import org.flatsnap.fuseview.Node;
 import org.flatsnap.fuseview.Tree;
 import org.flatsnap.model.DiskImage;
@@ -22,6 +28,7 @@ import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.VmId;
 import org.flatsnap.query.Moments;
 import org.flatsnap.store.Content;
+import org.flatsnap.store.StoreStatus;
 
 /**
  * The tree of all snapshots:
@@ -41,14 +48,18 @@ import org.flatsnap.store.Content;
  * <p>{@link ViewAccess} says who may read what. Safe for use by several threads.
  */
 public final class SnapshotTree implements Tree {
-    private static final String LATEST = "latest";
+    static final String LATEST = "latest";
     private static final String DISKS = "disks";
+    private static final int PAGE = 1000;
+    private static final Duration KEPT = Duration.ofDays(1);
 
     private final Catalog catalog;
     private final Engine engine;
     private final ViewAccess access;
     private final TreePaths paths;
     private final QueryDirectories queries;
+    private final ViewChanges changes;
+    private volatile Duration validity = Duration.ZERO;
 
     /** @param moments which day it is, in the zone in which a snapshot's date is told */
     public SnapshotTree(Catalog catalog, Engine engine, Moments moments) {
@@ -62,6 +73,30 @@ public final class SnapshotTree implements Tree {
         this.access = access;
         this.paths = new TreePaths(catalog, moments);
         this.queries = new QueryDirectories(catalog, paths, access, moments);
+        this.changes = new ViewChanges(catalog, paths);
+    }
+
+    /** Mounts it so that the kernel keeps what it has seen, and is told what changes. */
+    public MountedTree mount(Path mountPoint, MountOptions options) throws IOException {
+        // First, so that no change is missed.
+        catalog.listen(changes);
+        validity = KEPT;
+        MountedTree mounted = MountedTree.mount(mountPoint, this, options);
+        changes.shownBy(mounted);
+        return mounted;
+    }
+
+    @Override
+    public Duration validity() {
+        return validity;
+    }
+
+    @Override
+    public Capacity capacity() {
+        List<StoreStatus> storage = engine.storage();
+        return new Capacity(
+                storage.stream().mapToLong(StoreStatus::totalBytes).sum(),
+                storage.stream().mapToLong(StoreStatus::availableBytes).sum());
     }
 
     @Override
@@ -163,15 +198,15 @@ public final class SnapshotTree implements Tree {
             this.day = day;
         }
 
-        private List<Snapshot> snapshots() {
-            return catalog.between(vm, paths.start(day), paths.start(day.plusDays(1)));
+        private SnapshotQuery snapshots() {
+            return paths.on(day, SnapshotQuery.ALL.ofVms(Set.of(vm)));
         }
 
         @Override
         public Attributes attributes() {
-            Instant newest = snapshots().stream()
+            Instant newest = catalog.query(snapshots().limitedTo(1)).snapshots().stream()
                     .map(Snapshot::takenAt)
-                    .max(Instant::compareTo)
+                    .findFirst()
                     .orElse(paths.start(day));
             return Inodes.directory(access, "day", newest, vm, day);
         }
@@ -185,9 +220,16 @@ public final class SnapshotTree implements Tree {
 
         @Override
         public void forEachEntry(Consumer<DirectoryEntry> consumer) {
-            for (Snapshot snapshot : snapshots()) {
-                consumer.accept(new DirectoryEntry(
-                        snapshot.name().value(), Node.Kind.DIRECTORY, Inodes.number("snapshot", snapshot.id())));
+            // In pages, because a day may have very many.
+            Optional<SnapshotQuery> next = Optional.of(snapshots().limitedTo(PAGE));
+            while (next.isPresent()) {
+                SnapshotQuery query = next.get();
+                Page page = catalog.query(query);
+                for (Snapshot snapshot : page.snapshots()) {
+                    consumer.accept(new DirectoryEntry(
+                            snapshot.name().value(), Node.Kind.DIRECTORY, Inodes.number("snapshot", snapshot.id())));
+                }
+                next = page.next().map(query::from);
             }
         }
     }
@@ -209,11 +251,12 @@ public final class SnapshotTree implements Tree {
             return switch (name) {
                 case DISKS -> Optional.of(new DisksDirectory(snapshot));
                 case StoredFile.METADATA ->
-                    Optional.of(new StoredFile(
+                    Optional.of(StoredFile.replaced(
                             Inodes.number(name, snapshot.id()),
                             access,
                             access.metadata(),
-                            () -> engine.metadata(snapshot)));
+                            snapshot.home(),
+                            () -> engine.metadata(present())));
                 case Snapshot.DEFINITION_FILE ->
                     Optional.of(snapshot)
                             .filter(own -> own.foreign().isEmpty())
@@ -224,11 +267,17 @@ public final class SnapshotTree implements Tree {
         }
 
         private Node saved(String name, int permissions) {
-            return new StoredFile(
+            return StoredFile.lasting(
                     Inodes.number(name, snapshot.id()),
                     access,
                     permissions,
+                    snapshot.home(),
                     () -> Content.of(engine.savedFile(snapshot, name)));
+        }
+
+        private Snapshot present() throws IOException {
+            return catalog.find(snapshot.id())
+                    .orElseThrow(() -> new NoSuchFileException(snapshot.name().value()));
         }
 
         @Override
@@ -264,10 +313,11 @@ public final class SnapshotTree implements Tree {
             return snapshot.disks().stream()
                     .filter(image -> fileName(image).equals(name))
                     .findFirst()
-                    .map(image -> new StoredFile(
+                    .map(image -> StoredFile.lasting(
                             Inodes.number(name, snapshot.id()),
                             access,
                             access.image(),
+                            image.store(),
                             () -> engine.image(snapshot, image.disk())));
         }
 

@@ -9,10 +9,12 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BiConsumer;
 import java.util.function.Function;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.flatsnap.catalog.Catalog;
 import org.flatsnap.catalog.CatalogListener;
 import org.flatsnap.catalog.VmEntry;
 import org.flatsnap.model.Problem;
+import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.VmId;
 import org.flatsnap.model.VmName;
 
@@ -35,8 +37,8 @@ final class VmLabels {
         this.catalog = catalog;
         catalog.listen(new CatalogListener() {
             @Override
-            public void changed(VmId vm) {
-                if (!isKnown(vm)) {
+            public void changed(Optional<Snapshot> before, Optional<Snapshot> after) {
+                if (!Stream.concat(before.stream(), after.stream()).map(Snapshot::vm).allMatch(VmLabels.this::isKnown)) {
                     changes.incrementAndGet();
                 }
             }
@@ -77,6 +79,11 @@ final class VmLabels {
 
     void forEach(BiConsumer<String, VmId> consumer) {
         present().vms().forEach(consumer);
+    }
+
+    /** The VM behind each name. */
+    Map<String, VmId> vms() {
+        return present().vms();
     }
 
     private Labels present() {

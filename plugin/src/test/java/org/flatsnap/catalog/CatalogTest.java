@@ -13,6 +13,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import org.flatsnap.model.Description;
 import org.flatsnap.model.Labels;
@@ -223,14 +224,15 @@ class CatalogTest {
     }
 
     @Test
-    void listenersHearOfEachVmThatChanged() {
+    void listenersHearOfEachChange() {
         List<String> heard = new ArrayList<>();
         Snapshot snapshot = Snapshots.sample("s1");
         try (Catalog catalog = open()) {
             catalog.listen(new CatalogListener() {
                 @Override
-                public void changed(VmId vm) {
-                    heard.add(vm.value() + " " + catalog.find(snapshot.id()).isPresent());
+                public void changed(Optional<Snapshot> before, Optional<Snapshot> after) {
+                    heard.add(before.map(Snapshot::name) + " " + after.map(Snapshot::name) + " "
+                            + catalog.find(snapshot.id()).isPresent());
                 }
 
                 @Override
@@ -248,7 +250,8 @@ class CatalogTest {
             catalog.remove(snapshot.id());
             catalog.replaceAll(List.of(snapshot).iterator());
         }
-        assertThat(heard).containsExactly(WEB01 + " true", WEB01 + " false", "replaced");
+        assertThat(heard)
+                .containsExactly("Optional.empty Optional[s1] true", "Optional[s1] Optional.empty false", "replaced");
     }
 
     private static Snapshot taken(String name, Instant at) {

@@ -379,10 +379,8 @@ class ZfsEngineTest {
     void theViewLeavesNoDevicesAndNoClones(@TempDir Path mountPoint) throws IOException {
         host.take(VM, "s1");
         write("1");
-        try (MountedTree mounted = MountedTree.mount(
-                mountPoint,
-                new SnapshotTree(host.catalog(), host.engine(), Moments.in(ZoneOffset.UTC)),
-                MountOptions.named("flatsnap-test"))) {
+        try (MountedTree mounted = new SnapshotTree(host.catalog(), host.engine(), Moments.in(ZoneOffset.UTC))
+                .mount(mountPoint, MountOptions.named("flatsnap-test"))) {
             assertThat(mounted.isMounted()).isTrue();
             Path snapshot = mountPoint.resolve(VM.value()).resolve("latest");
             assertThat(Files.size(snapshot.resolve("disks/vda.raw"))).isEqualTo(16 << 20);

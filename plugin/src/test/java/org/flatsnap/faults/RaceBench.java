@@ -92,10 +92,8 @@ final class RaceBench implements AutoCloseable {
                 Clock.system(zone),
                 new Engine.Settings("node1", Duration.ofDays(7), Duration.ofSeconds(30)));
         engine.start();
-        mounted = MountedTree.mount(
-                state.resolve("view"),
-                new SnapshotTree(catalog, engine, Moments.in(zone)),
-                MountOptions.named("flatsnap-races"));
+        mounted = new SnapshotTree(catalog, engine, Moments.in(zone))
+                .mount(state.resolve("view"), MountOptions.named("flatsnap-races"));
         server = new ApiServer(engine, catalog, Doors.socket(socket()), state, Clock.system(zone), List::of);
         server.start();
     }

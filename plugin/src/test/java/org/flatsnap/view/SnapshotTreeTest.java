@@ -47,10 +47,8 @@ class SnapshotTreeTest {
         bench = Bench.onXfs();
         disk = bench.disk("vm.raw", "v0");
         vm = bench.define("view", rawDisk("vda", disk));
-        mounted = MountedTree.mount(
-                mountPoint,
-                new SnapshotTree(bench.catalog(), bench.engine(), Moments.in(ZoneOffset.UTC)),
-                MountOptions.named("flatsnap-test"));
+        mounted = new SnapshotTree(bench.catalog(), bench.engine(), Moments.in(ZoneOffset.UTC))
+                .mount(mountPoint, MountOptions.named("flatsnap-test"));
     }
 
     @AfterEach
@@ -189,10 +187,8 @@ class SnapshotTreeTest {
         Snapshot snapshot = bench.take(vm, "s0");
         String before = find("-printf", "%P %i %T@\\n");
         mounted.close();
-        mounted = MountedTree.mount(
-                mountPoint,
-                new SnapshotTree(bench.catalog(), bench.engine(), Moments.in(ZoneOffset.UTC)),
-                MountOptions.named("flatsnap-test"));
+        mounted = new SnapshotTree(bench.catalog(), bench.engine(), Moments.in(ZoneOffset.UTC))
+                .mount(mountPoint, MountOptions.named("flatsnap-test"));
         assertThat(find("-printf", "%P %i %T@\\n")).isEqualTo(before);
         assertThat(before.lines().map(line -> line.split(" ")[1]).distinct()).hasSize(9);
         assertThat(directory(snapshot)).exists();

@@ -45,10 +45,8 @@ class ViewAccessTest {
     }
 
     private MountedTree mount(ViewAccess access) throws IOException {
-        return MountedTree.mount(
-                directory.resolve("view"),
-                new SnapshotTree(bench.catalog(), bench.engine(), Moments.in(ZoneOffset.UTC), access),
-                MountOptions.named("flatsnap-test"));
+        return new SnapshotTree(bench.catalog(), bench.engine(), Moments.in(ZoneOffset.UTC), access)
+                .mount(directory.resolve("view"), MountOptions.named("flatsnap-test"));
     }
 
     private static int number(String user) {
