@@ -46,10 +46,12 @@ final class Deadlines {
         watch.start();
     }
 
+    /** Returns when nothing is done any more. */
     void stop() {
         Thread ending = watch;
         if (ending != null) {
             ending.interrupt();
+            Threads.join(ending);
         }
     }
 

@@ -234,7 +234,7 @@ final class FuseSession {
 
     private void process(Pointer buffer, Pointer bytes) {
         if (bytes.getInt(Incoming.OPCODE) == Handshake.OPCODE) {
-            handshake.answer(session, buffer, bytes, bytes.getLongLong(Incoming.UNIQUE));
+            handshake.answer(session, channel, buffer, bytes, bytes.getLongLong(Incoming.UNIQUE));
         } else if (!requests.received(bytes)) {
             fuse.fuse_session_process_buf(session, buffer.address(), channel);
         }

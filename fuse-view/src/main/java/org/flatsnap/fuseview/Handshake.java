@@ -34,8 +34,8 @@ final class Handshake {
     /** {@code struct fuse_init_out}. */
     private static final int OUT_SIZE = 64;
 
-    /** One megabyte a read; the kernel allows no more by default. */
-    private static final short PAGES = 256;
+    /** 512 KiB a read, so that it and its header fit into a {@link Pipe}. */
+    private static final short PAGES = 128;
 
     /** Read-aheads at a time, so that those of a store which hangs do not keep others from being asked. */
     private static final short BACKGROUND = 64;
@@ -62,8 +62,8 @@ final class Handshake {
     }
 
     /** @param buffer libfuse's {@code struct fuse_buf} around {@code request} */
-    void answer(long session, Pointer buffer, Pointer request, long unique) {
-        long nowhere = fuse.fuse_chan_new(operations, -1, 0, 0);
+    void answer(long session, long channel, Pointer buffer, Pointer request, long unique) {
+        long nowhere = fuse.fuse_chan_new(operations, -1, fuse.fuse_chan_bufsize(channel), 0);
         try {
             fuse.fuse_session_process_buf(session, buffer.address(), nowhere);
         } finally {

@@ -2,7 +2,10 @@ package org.flatsnap.fuseview;
 
 import java.io.IOException;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
@@ -21,16 +24,23 @@ final class Invalidation implements AutoCloseable {
 
     private final Device device;
     private final NodeTable nodes;
+    private final String name;
+    private final Set<Thread> made = ConcurrentHashMap.newKeySet();
     private final ExecutorService thread;
 
     Invalidation(Device device, NodeTable nodes, String name) {
         this.device = device;
         this.nodes = nodes;
-        this.thread = Executors.newSingleThreadExecutor(task -> {
-            Thread made = new Thread(task, name);
-            made.setDaemon(true);
-            return made;
-        });
+        this.name = name;
+        this.thread = Executors.newSingleThreadExecutor(this::thread);
+    }
+
+    private Thread thread(Runnable task) {
+        Thread started = new Thread(task, name);
+        started.setDaemon(true);
+        made.removeIf(other -> other.getState() == Thread.State.TERMINATED);
+        made.add(started);
+        return started;
     }
 
     CompletableFuture<Void> entry(long directory, String name) {
@@ -45,7 +55,8 @@ final class Invalidation implements AutoCloseable {
     }
 
     CompletableFuture<Void> all() {
-        return run(() -> nodes.all().forEach(this::compare));
+        // On another thread: it asks the tree, and waits for every directory that somebody looks into.
+        return run(() -> nodes.all().forEach(this::compare), task -> thread(task).start());
     }
 
     /** An entry that still leads where it led is left alone: who works in that directory would be without a path. */
@@ -62,7 +73,8 @@ final class Invalidation implements AutoCloseable {
             Optional<Node> child = parent.directory().child(known.name());
             return child.isPresent()
                     && child.get().kind() == known.node().kind()
-                    && child.get().attributes().inode() == known.inode();
+                    // A store may hang for good, and what is on it goes with its directory.
+                    && (child.get().source().isPresent() || child.get().attributes().inode() == known.inode());
         } catch (IOException | RuntimeException e) {
             LOG.debug("{} cannot be told to be as it was", known, e);
             return false;
@@ -78,8 +90,12 @@ final class Invalidation implements AutoCloseable {
     }
 
     private CompletableFuture<Void> run(Runnable task) {
+        return run(task, thread);
+    }
+
+    private static CompletableFuture<Void> run(Runnable task, Executor executor) {
         try {
-            return CompletableFuture.runAsync(task, thread).exceptionally(e -> {
+            return CompletableFuture.runAsync(task, executor).exceptionally(e -> {
                 LOG.error("the kernel may show what has changed in the tree as it was", e);
                 return null;
             });
@@ -92,5 +108,6 @@ final class Invalidation implements AutoCloseable {
     @Override
     public void close() {
         thread.shutdown();
+        made.forEach(Threads::join);
     }
 }

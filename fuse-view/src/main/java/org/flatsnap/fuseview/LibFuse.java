@@ -114,7 +114,11 @@ final class LibFuse {
 
         long write(int descriptor, long bytes, @size_t long size);
 
-        long splice(int from, long fromPosition, int to, long toPosition, @size_t long size, int flags);
+        /**
+         * Positions are pointers and not longs, because jnr-ffi 2.2.16 hands over a wrong sixth argument where all six are
+         * numbers.
+         */
+        long splice(int from, Pointer fromPosition, int to, Pointer toPosition, @size_t long size, int flags);
 
         @off_t
         long lseek(int descriptor, @off_t long position, int whence);

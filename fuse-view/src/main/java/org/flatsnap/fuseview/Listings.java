@@ -7,8 +7,8 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * Listings that programs are in the middle of. The kernel does not say who reads on, because nobody opens a directory (it was
- * told not to ask), so one listing serves all who read the same directory. One that is not here any more is made anew,
+ * Listings that programs are in the middle of. The kernel does not say who reads on, because it asks for no directory to be opened where it
+ * keeps listings, so one listing serves all who read the same directory. One that is not here any more is made anew,
  * which {@link Listing}'s positions allow at any place. Safe for use by several threads.
  */
 final class Listings {

@@ -23,8 +23,11 @@ final class Pipe implements AutoCloseable {
     private static final int F_SETPIPE_SZ = 1031;
     private static final int SPLICE_F_MOVE = 1;
     private static final int SPLICE_F_NONBLOCK = 2;
-    /** Two megabytes: a place for each page of the largest read, and for its header. The kernel wants a power of two. */
-    private static final int SIZE = 2 << 20;
+    /**
+     * A place for each page of the largest read ({@link Handshake}), and for its header; the kernel makes a power of two of
+     * it. More than this not even root gets in many containers ({@code /proc/sys/fs/pipe-max-size}).
+     */
+    private static final int SIZE = 1 << 20;
 
     private final LibFuse.SystemCalls system;
     private final Device device;
@@ -61,7 +64,7 @@ final class Pipe implements AutoCloseable {
         long left = size;
         while (left > 0) {
             long moved =
-                    system.splice(descriptor, position.address(), ends[1], 0, left, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+                    system.splice(descriptor, position, ends[1], null, left, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
             if (moved <= 0) {
                 int errno = moved == 0 ? 0 : runtime.getLastError();
                 if (errno == Errno.EINTR.intValue()) {
@@ -86,7 +89,7 @@ final class Pipe implements AutoCloseable {
     /** Sends what {@link #fill} has put in. */
     void send(int size) {
         long whole = Device.HEADER + (long) size;
-        if (system.splice(ends[0], 0, device.descriptor(), 0, whole, SPLICE_F_MOVE) != whole) {
+        if (system.splice(ends[0], null, device.descriptor(), null, whole, 0) != whole) {
             // Nobody waits for it any more.
             close();
         }

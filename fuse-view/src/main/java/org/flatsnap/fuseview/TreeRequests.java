@@ -25,6 +25,8 @@ final class TreeRequests {
 
     /** Where copying costs less than to go through a pipe. */
     private static final int SMALL_READ = 4096;
+    /** May hang as any source may. */
+    private static final Object CAPACITY = "what knows the room of all";
 
     private final LibFuse.Functions fuse;
     private final Device device;
@@ -36,6 +38,7 @@ final class TreeRequests {
     private final Listings listings = new Listings();
     private final SparseSeek seek;
     private final ThreadLocal<ReplyMemory> memory;
+    private final boolean kept;
 
     TreeRequests(LibFuse.Functions fuse, LibFuse.SystemCalls system, Device device, Responder responder, Tree tree)
             throws IOException {
@@ -46,6 +49,7 @@ final class TreeRequests {
         this.responder = responder;
         this.seek = new SparseSeek(system);
         Duration validity = tree.validity();
+        this.kept = !validity.isZero();
         this.memory = ThreadLocal.withInitial(() -> new ReplyMemory(runtime, validity, new Pipe(system, device)));
         Directory root = tree.root();
         this.nodes = new NodeTable(root, root.attributes().inode());
@@ -66,6 +70,7 @@ final class TreeRequests {
         table.bind(Slot.RELEASE, this::release);
         table.bind(Slot.OPENDIR, this::opendir);
         table.bind(Slot.READDIR, this::readdir);
+        table.bind(Slot.RELEASEDIR, this::releasedir);
         table.bind(Slot.STATFS, this::statfs);
         return table;
     }
@@ -274,9 +279,23 @@ final class TreeRequests {
         });
     }
 
-    /** The kernel asks for no directory to be opened or closed after this. */
+    /**
+     * After ENOSYS the kernel opens and closes directories without asking, and keeps their listings until it is told or
+     * sees another time of last change. So this goes only where it is told.
+     */
     private void opendir(long request, long id, long fileInformation) {
-        answer(request, "open", id, () -> Step.here(() -> responder.error(Errno.ENOSYS)));
+        answer(request, "open", id, () -> Step.here(() -> {
+            if (kept) {
+                return responder.error(Errno.ENOSYS);
+            }
+            nodes.get(id).directory();
+            FileInformation opened = memory.get().fileInformation().opened(0, false);
+            return r -> fuse.fuse_reply_open(r.address(), opened.address());
+        }));
+    }
+
+    private void releasedir(long request, long id, long fileInformation) {
+        answer(request, "close", id, () -> Step.here(responder::success));
     }
 
     private void readdir(long request, long id, long size, long position, long fileInformation) {

@@ -5,11 +5,13 @@ import java.time.Instant;
 import java.time.LocalDate;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.flatsnap.catalog.Catalog;
 import org.flatsnap.catalog.CatalogListener;
+import org.flatsnap.catalog.SnapshotQuery;
 import org.flatsnap.fuseview.MountedTree;
 import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.VmId;
@@ -111,11 +113,12 @@ final class ViewChanges implements CatalogListener {
         tree.nodeChanged(Inodes.number(SnapshotTree.LATEST, snapshot.vm()));
         tree.nodeChanged(day(snapshot));
         LocalDate date = date(snapshot.takenAt());
-        if (catalog.between(
-                        snapshot.vm(),
-                        date.atStartOfDay(zone).toInstant(),
-                        date.plusDays(1).atStartOfDay(zone).toInstant())
-                .isEmpty()) {
+        SnapshotQuery sameDay = SnapshotQuery.ALL
+                .ofVms(Set.of(snapshot.vm()))
+                .after(date.atStartOfDay(zone).toInstant())
+                .before(date.plusDays(1).atStartOfDay(zone).toInstant())
+                .limitedTo(1);
+        if (catalog.query(sameDay).snapshots().isEmpty()) {
             tree.entryChanged(vm, date.toString());
         }
         if (catalog.newest(snapshot.vm()).isEmpty()) {

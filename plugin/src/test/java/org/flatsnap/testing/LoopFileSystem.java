@@ -18,7 +18,12 @@ public final class LoopFileSystem implements AutoCloseable {
 
     /** XFS with reflink. */
     public static LoopFileSystem xfs() {
-        return make(1L << 30, "mkfs.xfs", "-q", "-m", "reflink=1");
+        return xfs(1L << 30);
+    }
+
+    /** The same of another size in bytes. */
+    public static LoopFileSystem xfs(long size) {
+        return make(size, "mkfs.xfs", "-q", "-m", "reflink=1");
     }
 
     /** XFS with reflink and as little room as mkfs.xfs allows. */
@@ -49,6 +54,11 @@ public final class LoopFileSystem implements AutoCloseable {
     /** A file system without reflink. */
     public static LoopFileSystem ext4() {
         return make(256L << 20, "mkfs.ext4", "-q");
+    }
+
+    /** The same of another size in bytes, for so many files. */
+    public static LoopFileSystem ext4(long size, long files) {
+        return make(size, "mkfs.ext4", "-q", "-N", Long.toString(files));
     }
 
     /** On what lies at {@code image} in a directory that also has {@code mnt}; not mounted yet. Both go with it. */
