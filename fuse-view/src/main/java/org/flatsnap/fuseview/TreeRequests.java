@@ -55,6 +55,11 @@ final class TreeRequests {
         this.nodes = new NodeTable(root, root.attributes().inode());
     }
 
+    /** Whether the kernel keeps what it has seen until it is told. */
+    boolean kept() {
+        return kept;
+    }
+
     NodeTable nodes() {
         return nodes;
     }

@@ -56,6 +56,28 @@ final class ChangingTest {
     }
 
     @Test
+    void linkLeadsElsewhereAtOnce() throws IOException {
+        String[] target = {"docs"};
+        example.root().add("moving", new SymbolicLink() {
+            private final Attributes attributes = InodeNumbers.attributes(InodeNumbers.next(), 0777, 4);
+
+            @Override
+            public String target() {
+                return target[0];
+            }
+
+            @Override
+            public Attributes attributes() {
+                return attributes;
+            }
+        });
+        assertThat(Files.readSymbolicLink(example.path("moving"))).hasToString("docs");
+        target[0] = "empty";
+
+        assertThat(Files.readSymbolicLink(example.path("moving"))).hasToString("empty");
+    }
+
+    @Test
     void fileBecomesDirectory() throws IOException {
         Files.readString(example.path("hello.txt"));
 

@@ -102,7 +102,7 @@ class KeptViewTest {
         same("two VMs of one name");
         bench.engine().rebuildCatalog(OperationId.random());
         same("a rebuild");
-        bench.delete(second, "s0");
+        bench.engine().delete(OperationId.random(), second.uuid(), "s0");
         same("one VM of that name");
         bench.engine().delete(OperationId.random(), vm.uuid(), "s1");
         same("one less");
