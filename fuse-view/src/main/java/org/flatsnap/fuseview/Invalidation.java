@@ -56,7 +56,8 @@ final class Invalidation implements AutoCloseable {
 
     CompletableFuture<Void> all() {
         // On another thread: it asks the tree, and waits for every directory that somebody looks into.
-        return run(() -> nodes.all().forEach(this::compare), task -> thread(task).start());
+        return run(
+                () -> nodes.all().forEach(this::compare), task -> thread(task).start());
     }
 
     /** An entry that still leads where it led is left alone: who works in that directory would be without a path. */
@@ -74,7 +75,8 @@ final class Invalidation implements AutoCloseable {
             return child.isPresent()
                     && child.get().kind() == known.node().kind()
                     // A store may hang for good, and what is on it goes with its directory.
-                    && (child.get().source().isPresent() || child.get().attributes().inode() == known.inode());
+                    && (child.get().source().isPresent()
+                            || child.get().attributes().inode() == known.inode());
         } catch (IOException | RuntimeException e) {
             LOG.debug("{} cannot be told to be as it was", known, e);
             return false;

@@ -63,8 +63,7 @@ final class Pipe implements AutoCloseable {
         position.putLongLong(0, from);
         long left = size;
         while (left > 0) {
-            long moved =
-                    system.splice(descriptor, position, ends[1], null, left, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+            long moved = system.splice(descriptor, position, ends[1], null, left, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
             if (moved <= 0) {
                 int errno = moved == 0 ? 0 : runtime.getLastError();
                 if (errno == Errno.EINTR.intValue()) {

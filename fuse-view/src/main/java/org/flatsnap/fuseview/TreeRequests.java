@@ -289,14 +289,18 @@ final class TreeRequests {
      * sees another time of last change. So this goes only where it is told.
      */
     private void opendir(long request, long id, long fileInformation) {
-        answer(request, "open", id, () -> Step.here(() -> {
-            if (kept) {
-                return responder.error(Errno.ENOSYS);
-            }
-            nodes.get(id).directory();
-            FileInformation opened = memory.get().fileInformation().opened(0, false);
-            return r -> fuse.fuse_reply_open(r.address(), opened.address());
-        }));
+        answer(
+                request,
+                "open",
+                id,
+                () -> Step.here(() -> {
+                    if (kept) {
+                        return responder.error(Errno.ENOSYS);
+                    }
+                    nodes.get(id).directory();
+                    FileInformation opened = memory.get().fileInformation().opened(0, false);
+                    return r -> fuse.fuse_reply_open(r.address(), opened.address());
+                }));
     }
 
     private void releasedir(long request, long id, long fileInformation) {

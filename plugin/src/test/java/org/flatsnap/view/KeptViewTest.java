@@ -60,8 +60,13 @@ class KeptViewTest {
 
     private static String everythingIn(MountedTree view) {
         String root = view.mountPoint().toString();
-        return Commands.run("sh", "-c", "cd \"$1\" && find . -printf '%P %i %y %m %s %b %T@ %l\\n' | sort"
-                + " && find . -name snapshot.json | sort | xargs -r cat; true", "sh", root);
+        return Commands.run(
+                "sh",
+                "-c",
+                "cd \"$1\" && find . -printf '%P %i %y %m %s %b %T@ %l\\n' | sort"
+                        + " && find . -name snapshot.json | sort | xargs -r cat; true",
+                "sh",
+                root);
     }
 
     private void same(String change) {
@@ -80,7 +85,8 @@ class KeptViewTest {
                         OperationId.random(),
                         vm.name(),
                         "s0",
-                        labels -> new Labels(new Description("longer than before"), Collections.emptySortedSet(), true));
+                        labels ->
+                                new Labels(new Description("longer than before"), Collections.emptySortedSet(), true));
         same("a description");
         bench.engine().relabel(OperationId.random(), vm.name(), "s0", labels -> Labels.NONE);
         same("no description");
@@ -153,20 +159,26 @@ class KeptViewTest {
                 .filter(path -> !path.endsWith("latest"))
                 .findFirst()
                 .orElseThrow();
-        Process inside = new ProcessBuilder("sh", "-c", "read line; pwd -P; ls").directory(day.toFile()).start();
+        Process inside = new ProcessBuilder("sh", "-c", "read line; pwd -P; ls")
+                .directory(day.toFile())
+                .start();
         bench.take(vm, "s1");
         bench.engine().rebuildCatalog(OperationId.random());
         inside.outputWriter().append("\n").close();
 
-        assertThat(inside.inputReader().lines()).isEqualTo(List.of(day.toRealPath().toString(), "s0", "s1"));
+        assertThat(inside.inputReader().lines())
+                .isEqualTo(List.of(day.toRealPath().toString(), "s0", "s1"));
         assertThat(first.name().value()).isEqualTo("s0");
     }
 
     /** Of the stores' file systems. */
     @Test
     void roomIsTheStores() {
-        String store = Commands.run("stat", "-f", "-c", "%s %b", bench.store().toString()).strip();
-        String view = Commands.run("stat", "-f", "-c", "%s %b", kept.mountPoint().toString()).strip();
+        String store = Commands.run("stat", "-f", "-c", "%s %b", bench.store().toString())
+                .strip();
+        String view = Commands.run(
+                        "stat", "-f", "-c", "%s %b", kept.mountPoint().toString())
+                .strip();
         assertThat(bytes(view)).isEqualTo(bytes(store));
     }
 
