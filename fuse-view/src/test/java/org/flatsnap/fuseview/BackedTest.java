@@ -55,7 +55,8 @@ final class BackedTest {
         Path copy = example.beside("copy");
         Program.run("cp", image(), copy).quietly();
         Program.run("cmp", file, copy).quietly();
-        assertThat(blocks(copy)).isEqualTo(blocks(file));
+        // Not exactly as many: file systems give some in advance.
+        assertThat(blocks(copy)).isLessThan(blocks(file) + 2 * MEBIBYTE / 512);
         Program.run("tar", "-C", example.path(""), "-Scf", example.beside("archive"), "image")
                 .quietly();
         assertThat(example.beside("archive").toFile().length()).isLessThan(6L * MEBIBYTE);
@@ -64,19 +65,27 @@ final class BackedTest {
     }
 
     @Test
-    void holesAreFoundWhereTheyAre() throws Exception {
-        String script = "import os,sys\nfor path in sys.argv[1:]:\n f=os.open(path,os.O_RDONLY)\n at=0\n found=[]\n"
-                + " while True:\n  try: data=os.lseek(f,at,os.SEEK_DATA)\n  except OSError as e: found.append(e.errno); break\n"
-                + "  at=os.lseek(f,data,os.SEEK_HOLE)\n  found.append((data,at))\n print(found)\n";
-        String[] lines = Program.run("python3", "-c", script, file, image())
+    void holesAreFoundWhereTheyAre() {
+        String script = """
+                for my $path (@ARGV) {
+                    open my $file, "<", $path or die;
+                    my ($at, @found) = (0);
+                    while (defined(my $data = sysseek $file, $at, 3)) {
+                        $at = sysseek $file, $data, 4;
+                        push @found, ($data + 0) . "-" . $at;
+                    }
+                    print "@found ", $! + 0, "\n";
+                }
+                """;
+        String[] lines = Program.run("perl", "-e", script, file, image())
                 .quietly()
                 .output()
                 .split("\n");
-        assertThat(lines[1]).isEqualTo(lines[0]).contains("(3145728");
-        assertThat(Program.run("python3", "-c", script, example.path("hello.txt"))
+        assertThat(lines[1]).isEqualTo(lines[0]).startsWith("3145728-");
+        assertThat(Program.run("perl", "-e", script, example.path("hello.txt"))
                         .quietly()
                         .output())
-                .isEqualTo("[(0, 17), 6]\n");
+                .isEqualTo("0-17 6\n");
     }
 
     /** libfuse would send the part it has got, which programs take for all there is. */
