@@ -22,7 +22,8 @@ final class EntryParameters extends Struct {
     private final FileStat stat = inner(new FileStat(getRuntime()));
     private final Struct.Double attributeTimeout = new Struct.Double();
     private final Struct.Double entryTimeout = new Struct.Double();
-    private final double timeout;
+    private final double validity;
+    private double timeout;
     private final jnr.ffi.Pointer memory;
     private final jnr.ffi.Pointer statMemory;
 
@@ -32,19 +33,22 @@ final class EntryParameters extends Struct {
         memory = Memory.allocateDirect(runtime, size(this), true);
         useMemory(memory);
         statMemory = memory.slice(2L * Long.BYTES, size(stat));
-        timeout = validity.toMillis() / MILLIS;
-        attributeTimeout.set(timeout);
-        entryTimeout.set(timeout);
+        this.validity = validity.toMillis() / MILLIS;
         // Node ids are never used twice, so one generation is enough.
         generation.set(0);
     }
 
-    void write(long nodeId, Node.Kind kind, Attributes attributes) {
+    void write(long nodeId, Node described, Attributes attributes) {
+        write(described, attributes);
         node.set(nodeId);
-        write(kind, attributes);
+        attributeTimeout.set(timeout);
+        entryTimeout.set(timeout);
     }
 
-    void write(Node.Kind kind, Attributes attributes) {
+    void write(Node described, Attributes attributes) {
+        Node.Kind kind = described.kind();
+        boolean kept = described.isKept();
+        timeout = kept ? validity : 0;
         stat.st_ino.set(attributes.inode());
         stat.st_mode.set(format(kind) | attributes.permissions());
         stat.st_nlink.set(1);
@@ -54,11 +58,13 @@ final class EntryParameters extends Struct {
         stat.st_blocks.set(attributes.blocks512());
         stat.st_blksize.set(BLOCK_SIZE);
         write(stat.st_atim, attributes.modified());
-        write(stat.st_mtim, attributes.modified());
+        // The kernel drops a listing it has kept when this is another.
+        boolean listedAnew = !kept && validity > 0 && kind == Node.Kind.DIRECTORY;
+        write(stat.st_mtim, listedAnew ? Instant.now() : attributes.modified());
         write(stat.st_ctim, attributes.changed());
     }
 
-    /** Seconds for which the kernel may keep names and attributes. */
+    /** Seconds for which the kernel may keep what was written last. */
     double timeout() {
         return timeout;
     }

@@ -66,7 +66,7 @@ final class FuseSession {
         this.device = device;
         this.requests = requests;
         this.operations = requests.operations();
-        this.handshake = new Handshake(fuse, device, requests.kept());
+        this.handshake = new Handshake(fuse, device);
         this.whenEnded = whenEnded;
         FuseArguments arguments =
                 new FuseArguments(Runtime.getRuntime(fuse), List.of(options.name(), "-o", text(options)));

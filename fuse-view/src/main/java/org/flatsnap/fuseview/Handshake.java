@@ -27,7 +27,6 @@ final class Handshake {
     private static final int ASYNC_DIO = 1 << 15;
     private static final int PARALLEL_DIROPS = 1 << 18;
     private static final int MAX_PAGES = 1 << 22;
-    private static final int CACHE_SYMLINKS = 1 << 23;
     private static final int WANTED = ASYNC_READ | AUTO_INVAL_DATA | ASYNC_DIO | PARALLEL_DIROPS | MAX_PAGES;
 
     /** {@code struct fuse_init_out}. */
@@ -46,14 +45,11 @@ final class Handshake {
     private final LibFuse.Functions fuse;
     private final Device device;
     private final Runtime runtime;
-    private final int wanted;
     private final Pointer operations;
     // The native end of a callback is freed with its Java object.
     private final LibFuse.SendCallback drop = (channel, vector, count) -> 0;
 
-    /** @param kept whether the kernel is told what changes; without that it would keep targets of links for ever */
-    Handshake(LibFuse.Functions fuse, Device device, boolean kept) {
-        this.wanted = kept ? WANTED | CACHE_SYMLINKS : WANTED;
+    Handshake(LibFuse.Functions fuse, Device device) {
         this.fuse = fuse;
         this.device = device;
         this.runtime = Runtime.getRuntime(fuse);
@@ -76,7 +72,7 @@ final class Handshake {
         body.putInt(0, MAJOR);
         body.putInt(4, Math.min(MINOR, request.getInt(IN_MINOR)));
         body.putInt(8, request.getInt(IN_READ_AHEAD));
-        body.putInt(12, request.getInt(IN_FLAGS) & wanted);
+        body.putInt(12, request.getInt(IN_FLAGS) & WANTED);
         body.putShort(16, BACKGROUND);
         body.putShort(18, CONGESTED);
         body.putInt(20, WRITE);

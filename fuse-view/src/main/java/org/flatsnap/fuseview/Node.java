@@ -38,6 +38,15 @@ public sealed interface Node permits Directory, RegularFile, SymbolicLink {
     Attributes attributes() throws IOException;
 
     /**
+     * Whether what is told of this node stays true until {@link MountedTree} is told otherwise. Otherwise its name,
+     * attributes and entries are asked for each time, whatever {@link Tree#validity} says, and a directory shows the time
+     * of asking as that of its last change.
+     */
+    default boolean isKept() {
+        return true;
+    }
+
+    /**
      * What this node's attributes and content come from, where that may hang while the rest of the tree does not: a disk, a
      * server. Nodes of equal sources share a number of the mount's threads, and are answered EIO at once as long as one
      * request that goes there is past its deadline ({@link MountOptions#deadline}). Told without going there; its text

@@ -55,11 +55,6 @@ final class TreeRequests {
         this.nodes = new NodeTable(root, root.attributes().inode());
     }
 
-    /** Whether the kernel keeps what it has seen until it is told. */
-    boolean kept() {
-        return kept;
-    }
-
     NodeTable nodes() {
         return nodes;
     }
@@ -145,7 +140,7 @@ final class TreeRequests {
         Attributes attributes = child.attributes();
         KnownNode known = nodes.refer(parent, name, child, attributes.inode());
         EntryParameters entry = memory.get().entry();
-        entry.write(known.id(), known.node().kind(), attributes);
+        entry.write(known.id(), known.node(), attributes);
         return r -> {
             if (fuse.fuse_reply_entry(r.address(), entry.memory()) != 0) {
                 nodes.forget(known.id(), 1);
@@ -176,7 +171,7 @@ final class TreeRequests {
 
     private Answer attributes(KnownNode known, Attributes attributes) {
         EntryParameters entry = memory.get().entry();
-        entry.write(known.node().kind(), attributes);
+        entry.write(known.node(), attributes);
         return r -> fuse.fuse_reply_attr(r.address(), entry.statMemory(), entry.timeout());
     }
 

@@ -103,6 +103,36 @@ final class KeptTest {
                 .isEqualTo(example.path("docs").toString());
     }
 
+    @Test
+    void whatIsNotKeptIsAskedForEachTime() throws Exception {
+        MemoryDirectory results = new MemoryDirectory();
+        example.root().add("results", new Directory() {
+            @Override
+            public boolean isKept() {
+                return false;
+            }
+
+            @Override
+            public Attributes attributes() {
+                return results.attributes();
+            }
+
+            @Override
+            public java.util.Optional<Node> child(String name) {
+                return results.child(name);
+            }
+
+            @Override
+            public void forEachEntry(Consumer<DirectoryEntry> consumer) throws IOException {
+                results.forEachEntry(consumer);
+            }
+        });
+        results.add("one", new MemoryFile("1"));
+        assertThat(Program.run("ls", example.path("results")).quietly().output()).isEqualTo("one\n");
+        results.add("two", new MemoryFile("2"));
+        assertThat(Program.run("ls", example.path("results")).quietly().output()).isEqualTo("one\ntwo\n");
+    }
+
     /** A listing from before the change must not stay for those who come after it. */
     @Test
     void listingUnderWayIsNotKept() throws Exception {
