@@ -7,7 +7,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import org.flatsnap.catalog.Catalog;
-import org.flatsnap.catalog.Page;
 import org.flatsnap.catalog.SnapshotQuery;
 import org.flatsnap.fuseview.Attributes;
 import org.flatsnap.fuseview.Directory;
@@ -23,7 +22,6 @@ import org.flatsnap.model.SnapshotId;
 final class FoundSnapshots implements Directory {
     private static final String KIND = "found";
     private static final char SEPARATOR = '@';
-    private static final int PAGE = 1000;
     /** NAME_MAX of {@code linux/limits.h}. */
     private static final int LONGEST_NAME = 255;
 
@@ -44,6 +42,11 @@ final class FoundSnapshots implements Directory {
 
     static long inode(String identity) {
         return Inodes.number(KIND, identity);
+    }
+
+    @Override
+    public boolean isKept() {
+        return false;
     }
 
     @Override
@@ -86,17 +89,10 @@ final class FoundSnapshots implements Directory {
 
     @Override
     public void forEachEntry(Consumer<DirectoryEntry> consumer) {
-        SnapshotQuery next = query.limitedTo(PAGE);
-        Optional<String> more;
-        do {
-            Page page = catalog.query(next);
-            for (Snapshot snapshot : page.snapshots()) {
-                consumer.accept(new DirectoryEntry(
-                        linkName(snapshot), Node.Kind.SYMBOLIC_LINK, Inodes.number(KIND, identity, snapshot.id())));
-            }
-            more = page.next();
-            next = more.map(next::from).orElse(next);
-        } while (more.isPresent());
+        paths.forEachSnapshot(
+                query,
+                snapshot -> consumer.accept(new DirectoryEntry(
+                        linkName(snapshot), Node.Kind.SYMBOLIC_LINK, Inodes.number(KIND, identity, snapshot.id()))));
     }
 
     private String linkName(Snapshot snapshot) {

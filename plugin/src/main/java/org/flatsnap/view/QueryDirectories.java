@@ -110,6 +110,11 @@ final class QueryDirectories {
         }
 
         @Override
+        public boolean isKept() {
+            return false;
+        }
+
+        @Override
         public Attributes attributes() {
             return Inodes.directory(access, "entrance", Instant.EPOCH, name);
         }

@@ -11,7 +11,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import org.flatsnap.catalog.Catalog;
-import org.flatsnap.catalog.Page;
 import org.flatsnap.catalog.SnapshotQuery;
 import org.flatsnap.catalog.VmEntry;
 import org.flatsnap.engine.Engine;
@@ -50,7 +49,6 @@ import org.flatsnap.store.StoreStatus;
 public final class SnapshotTree implements Tree {
     static final String LATEST = "latest";
     private static final String DISKS = "disks";
-    private static final int PAGE = 1000;
     private static final Duration KEPT = Duration.ofDays(1);
 
     private final Catalog catalog;
@@ -220,17 +218,10 @@ public final class SnapshotTree implements Tree {
 
         @Override
         public void forEachEntry(Consumer<DirectoryEntry> consumer) {
-            // In pages, because a day may have very many.
-            Optional<SnapshotQuery> next = Optional.of(snapshots().limitedTo(PAGE));
-            while (next.isPresent()) {
-                SnapshotQuery query = next.get();
-                Page page = catalog.query(query);
-                for (Snapshot snapshot : page.snapshots()) {
-                    consumer.accept(new DirectoryEntry(
-                            snapshot.name().value(), Node.Kind.DIRECTORY, Inodes.number("snapshot", snapshot.id())));
-                }
-                next = page.next().map(query::from);
-            }
+            paths.forEachSnapshot(
+                    snapshots(),
+                    snapshot -> consumer.accept(new DirectoryEntry(
+                            snapshot.name().value(), Node.Kind.DIRECTORY, Inodes.number("snapshot", snapshot.id()))));
         }
     }
 

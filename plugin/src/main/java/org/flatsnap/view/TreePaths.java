@@ -7,6 +7,7 @@ import java.util.Optional;
 import java.util.function.Consumer;
 import org.flatsnap.catalog.Catalog;
 import org.flatsnap.catalog.Order;
+import org.flatsnap.catalog.Page;
 import org.flatsnap.catalog.SnapshotQuery;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.Snapshot;
@@ -16,6 +17,8 @@ import org.flatsnap.query.Moments;
 
 /** Where a snapshot stands in the tree: VM, day and name. Safe for use by several threads. */
 final class TreePaths {
+    private static final int PAGE = 1000;
+
     private final Catalog catalog;
     private final Moments moments;
     private final VmLabels labels;
@@ -93,6 +96,16 @@ final class TreePaths {
     /** Whether there is one on that day. */
     boolean has(LocalDate day, SnapshotQuery query) {
         return !catalog.query(on(day, query).limitedTo(1)).snapshots().isEmpty();
+    }
+
+    /** Everything that the query finds, page by page, because it may be very much. */
+    void forEachSnapshot(SnapshotQuery query, Consumer<Snapshot> consumer) {
+        Optional<SnapshotQuery> next = Optional.of(query.limitedTo(PAGE));
+        while (next.isPresent()) {
+            Page page = catalog.query(next.get());
+            page.snapshots().forEach(consumer);
+            next = page.next().map(next.get()::from);
+        }
     }
 
     /** Every day that has one, the first day first; costs one look-up for each, however many snapshots a day has. */
