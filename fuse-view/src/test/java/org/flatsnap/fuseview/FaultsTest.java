@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.flatsnap.fuseview.FaultyNode.FaultyDirectory;
@@ -74,7 +75,6 @@ final class FaultsTest {
                 Place.OPEN,
                 Place.REPLACED,
                 Place.OPEN_ATTRIBUTES,
-                Place.DESCRIPTOR,
                 Place.READ_AT_ONCE,
                 Place.READ_HALF_WAY);
     }
@@ -91,6 +91,19 @@ final class FaultsTest {
                 .failing("/faulty: ");
 
         assertLogged(place == Place.ATTRIBUTES || place == Place.SOURCE ? "/" : "/faulty");
+    }
+
+    /** The kernel asks again for single pages, which are copied and need none. */
+    @ParameterizedTest
+    @EnumSource(Thrown.class)
+    void failureToGiveADescriptorShortensNoCopy(Thrown thrown) throws IOException {
+        example.root().add("faulty", new FaultyFile(Place.DESCRIPTOR, thrown.supplier));
+        Path copy = example.beside("copy");
+
+        Program.run("cp", example.path("faulty"), copy).quietly();
+
+        assertThat(copy).hasBinaryContent(new byte[FaultyFile.SIZE]);
+        assertLogged("/faulty");
     }
 
     @Test
