@@ -128,9 +128,11 @@ final class KeptTest {
             }
         });
         results.add("one", new MemoryFile("1"));
-        assertThat(Program.run("ls", example.path("results")).quietly().output()).isEqualTo("one\n");
+        assertThat(Program.run("ls", example.path("results")).quietly().output())
+                .isEqualTo("one\n");
         results.add("two", new MemoryFile("2"));
-        assertThat(Program.run("ls", example.path("results")).quietly().output()).isEqualTo("one\ntwo\n");
+        assertThat(Program.run("ls", example.path("results")).quietly().output())
+                .isEqualTo("one\ntwo\n");
     }
 
     /** A listing from before the change must not stay for those who come after it. */

@@ -14,12 +14,6 @@ record Link(ViewAccess access, String role, String target, Instant modified, Lis
         return false;
     }
 
-    /** Tomorrow it may lead elsewhere. */
-    @Override
-    public boolean isKept() {
-        return false;
-    }
-
     @Override
     public Attributes attributes() {
         return Inodes.link(access, role, target, modified, identity.toArray());

@@ -113,12 +113,7 @@ final class ViewChanges implements CatalogListener {
         tree.nodeChanged(Inodes.number(SnapshotTree.LATEST, snapshot.vm()));
         tree.nodeChanged(day(snapshot));
         LocalDate date = date(snapshot.takenAt());
-        SnapshotQuery sameDay = SnapshotQuery.ALL
-                .ofVms(Set.of(snapshot.vm()))
-                .after(date.atStartOfDay(zone).toInstant())
-                .before(date.plusDays(1).atStartOfDay(zone).toInstant())
-                .limitedTo(1);
-        if (catalog.query(sameDay).snapshots().isEmpty()) {
+        if (!paths.has(date, SnapshotQuery.ALL.ofVms(Set.of(snapshot.vm())))) {
             tree.entryChanged(vm, date.toString());
         }
         if (catalog.newest(snapshot.vm()).isEmpty()) {

@@ -38,7 +38,9 @@ final class VmLabels {
         catalog.listen(new CatalogListener() {
             @Override
             public void changed(Optional<Snapshot> before, Optional<Snapshot> after) {
-                if (!Stream.concat(before.stream(), after.stream()).map(Snapshot::vm).allMatch(VmLabels.this::isKnown)) {
+                if (!Stream.concat(before.stream(), after.stream())
+                        .map(Snapshot::vm)
+                        .allMatch(VmLabels.this::isKnown)) {
                     changes.incrementAndGet();
                 }
             }
