@@ -1,16 +1,11 @@
 package org.flatsnap.engine;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.UUID;
-import org.flatsnap.model.OperationId;
 import org.flatsnap.model.Problem.Code;
-import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.VmId;
 import org.flatsnap.store.ZfsStorage;
-import org.flatsnap.testing.Bench;
 import org.flatsnap.testing.Commands;
 import org.flatsnap.testing.StoreHost;
 import org.junit.jupiter.api.Test;
@@ -22,36 +17,6 @@ import org.junit.jupiter.api.parallel.ResourceLock;
 @Execution(ExecutionMode.CONCURRENT)
 @ResourceLock(ZfsStorage.ATTIC)
 class ZfsFileSystemEngineTest {
-    @Test
-    void whatStandsAsideIsReadInAFullPoolAndAfterItsAdoption() throws Exception {
-        try (ZfsStorage files = ZfsStorage.fileSystems();
-                StoreHost other = new StoreHost(files.place(), "node1")) {
-            Path disk = files.newDisk("db01");
-            VmId vm = new VmId(UUID.randomUUID().toString());
-            other.define(vm, disk);
-            Bench.write(disk, "1");
-            Commands.run("zfs", "snapshot", files.root() + "/db01@sanoid");
-            other.take(vm, "s1");
-            Bench.write(disk, "2");
-            String guard = other.rollBack(vm, "s1").guard().orElseThrow().value();
-            other.engine().rebuildCatalog(OperationId.random());
-            try (AutoCloseable filler = files.fill()) {
-                assertHolds(other, vm, guard, "2");
-                assertHolds(other, vm, "sanoid", "1");
-            }
-            other.engine().adopt(OperationId.random(), vm.value(), "sanoid");
-            assertHolds(other, vm, "sanoid", "1");
-            assertThat(files.aside()).hasSize(1);
-        }
-    }
-
-    private static void assertHolds(StoreHost host, VmId vm, String name, String version) throws IOException {
-        Snapshot snapshot = host.engine().show(vm.value(), name);
-        assertThat(Bench.read(
-                        host.engine().image(snapshot, snapshot.disks().get(0).disk())))
-                .isEqualTo(version);
-    }
-
     @Test
     void whatLiesBelowADiskIsNotRolledBackWithIt() throws IOException {
         try (ZfsStorage files = ZfsStorage.fileSystems();
