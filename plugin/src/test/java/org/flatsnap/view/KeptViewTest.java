@@ -20,6 +20,7 @@ import org.flatsnap.model.OperationId;
 import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.SnapshotId;
 import org.flatsnap.model.SnapshotName;
+import org.flatsnap.query.Moments;
 import org.flatsnap.testing.Bench;
 import org.flatsnap.testing.Bench.Domain;
 import org.flatsnap.testing.Commands;
@@ -55,7 +56,7 @@ class KeptViewTest {
     }
 
     private SnapshotTree tree() {
-        return new SnapshotTree(bench.catalog(), bench.engine(), ZoneOffset.UTC);
+        return new SnapshotTree(bench.catalog(), bench.engine(), Moments.in(ZoneOffset.UTC));
     }
 
     private static String everythingIn(MountedTree view) {

@@ -29,6 +29,7 @@ import org.flatsnap.model.SnapshotId;
 import org.flatsnap.model.SnapshotName;
 import org.flatsnap.model.VmId;
 import org.flatsnap.model.VmName;
+import org.flatsnap.query.Moments;
 import org.flatsnap.testing.Bench;
 import org.flatsnap.testing.Commands;
 import org.flatsnap.testing.LoopFileSystem;
@@ -85,7 +86,7 @@ public final class ViewBench implements Callable<Integer> {
             tree(ext4.root());
             tree(tmpfs);
             Commands.run("bindfs", "-o", "ro", ext4.root().toString(), bound.toString());
-            SnapshotTree tree = new SnapshotTree(catalog, bench.engine(), ZoneOffset.UTC);
+            SnapshotTree tree = new SnapshotTree(catalog, bench.engine(), Moments.in(ZoneOffset.UTC));
             try (MountedTree view = tree.mount(scratch.resolve("view"), MountOptions.named("flatsnap-bench"))) {
                 Map<String, Path> trees = new LinkedHashMap<>();
                 trees.put("ext4", ext4.root());
