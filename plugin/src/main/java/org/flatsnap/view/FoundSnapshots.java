@@ -44,6 +44,12 @@ final class FoundSnapshots implements Directory {
         return Inodes.number(KIND, identity);
     }
 
+    /** What it finds changes with every snapshot, and with the time of day. */
+    @Override
+    public boolean isKept() {
+        return false;
+    }
+
     @Override
     public boolean isKept() {
         return false;

@@ -147,6 +147,11 @@ final class QueryDirectories {
         }
 
         @Override
+        public boolean isKept() {
+            return false;
+        }
+
+        @Override
         public Attributes attributes() {
             return Inodes.directory(access, "found", Instant.EPOCH, SEARCH + "/" + text);
         }

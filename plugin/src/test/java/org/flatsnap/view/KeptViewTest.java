@@ -65,7 +65,7 @@ class KeptViewTest {
                 "sh",
                 "-c",
                 "cd \"$1\" && find . -printf '%P %i %y %m %s %b %T@ %l\\n' | sort"
-                        + " && find . -name snapshot.json | sort | xargs -r cat; true",
+                        + " && find . -name snapshot.json | sort | xargs -r cat; ls .by-date .by-date/* .search/name=s* */latest/; true",
                 "sh",
                 root);
     }
