@@ -51,11 +51,6 @@ final class FoundSnapshots implements Directory {
     }
 
     @Override
-    public boolean isKept() {
-        return false;
-    }
-
-    @Override
     public Attributes attributes() {
         Instant newest = catalog.query(query.limitedTo(1)).snapshots().stream()
                 .findFirst()
