@@ -5,8 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
-import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -43,7 +41,8 @@ final class DeadlinesTest {
     void hang() {
         log.start();
         loggers.forEach(logger -> logger.addAppender(log));
-        IntStream.range(0, 4 * THREADS).forEach(i -> example.root().add("hanging" + i, new StoredOnHanging(store)));
+        IntStream.range(0, 4 * THREADS)
+                .forEach(i -> example.root().add("hanging" + i, new HangingFile(store, Optional.of("the store"))));
     }
 
     @AfterEach
@@ -104,37 +103,5 @@ final class DeadlinesTest {
 
     private static boolean answersAgain(ILoggingEvent event) {
         return event.getFormattedMessage().equals("the store answers again");
-    }
-
-    /** A file of one zero on a store that does not answer before it is released. */
-    private record StoredOnHanging(CountDownLatch store, Attributes attributes) implements RegularFile, OpenFile {
-
-        private StoredOnHanging(CountDownLatch store) {
-            this(store, InodeNumbers.attributes(InodeNumbers.next(), 0444, 1));
-        }
-
-        @Override
-        public Optional<Object> source() {
-            return Optional.of("the store");
-        }
-
-        @Override
-        public OpenFile open() {
-            return this;
-        }
-
-        @Override
-        public int read(ByteBuffer target, long position) throws IOException {
-            try {
-                store.await();
-            } catch (InterruptedException e) {
-                throw new IOException(e);
-            }
-            target.put((byte) 0);
-            return 1;
-        }
-
-        @Override
-        public void close() {}
     }
 }

@@ -6,11 +6,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ForkJoinPool;
 import java.util.concurrent.Future;
@@ -243,7 +243,7 @@ final class MountingTest {
     void hangingReadBlocksNothingElse() throws Exception {
         CountDownLatch store = new CountDownLatch(1);
         MemoryTree tree = MemoryTree.example();
-        tree.root().add("hanging", new HangingFile(store));
+        tree.root().add("hanging", new HangingFile(store, Optional.empty()));
         MountedTree mounted = mount(place, tree);
         Future<byte[]> hanging = ForkJoinPool.commonPool().submit(() -> Files.readAllBytes(place.resolve("hanging")));
         try {
@@ -261,7 +261,7 @@ final class MountingTest {
     void closesWhileAReadHangs() throws Exception {
         CountDownLatch store = new CountDownLatch(1);
         MemoryTree tree = MemoryTree.example();
-        tree.root().add("hanging", new HangingFile(store));
+        tree.root().add("hanging", new HangingFile(store, Optional.empty()));
         MountedTree mounted = mount(place, tree);
         Future<byte[]> hanging = ForkJoinPool.commonPool().submit(() -> Files.readAllBytes(place.resolve("hanging")));
         while (store.getCount() > 0 && threads().stream().noneMatch(MountingTest::waitsForStore)) {
@@ -312,32 +312,5 @@ final class MountingTest {
                 .lines()
                 .filter(line -> line.endsWith("/dev/fuse"))
                 .count();
-    }
-
-    /** A file of one zero on a store that does not answer. */
-    private record HangingFile(CountDownLatch store, Attributes attributes) implements RegularFile, OpenFile {
-
-        private HangingFile(CountDownLatch store) {
-            this(store, InodeNumbers.attributes(InodeNumbers.next(), 0444, 1));
-        }
-
-        @Override
-        public OpenFile open() {
-            return this;
-        }
-
-        @Override
-        public int read(ByteBuffer target, long position) throws IOException {
-            try {
-                store.await();
-            } catch (InterruptedException e) {
-                throw new IOException(e);
-            }
-            target.put((byte) 0);
-            return 1;
-        }
-
-        @Override
-        public void close() {}
     }
 }

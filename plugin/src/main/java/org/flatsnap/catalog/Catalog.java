@@ -226,16 +226,6 @@ public final class Catalog implements AutoCloseable {
         return read(from -> from.newest(vm));
     }
 
-    /**
-     * A VM's snapshots taken at {@code from} or later and before {@code until}, oldest first. One walk over exactly these.
-     */
-    public List<Snapshot> between(VmId vm, Instant from, Instant until) {
-        requireNonNull(vm, "vm");
-        requireNonNull(from, "from");
-        requireNonNull(until, "until");
-        return read(source -> source.between(vm, from, until));
-    }
-
     /** What is known of a VM; empty if it has no snapshots. Costs one look-up in memory. */
     public Optional<VmEntry> vm(VmId vm) {
         requireNonNull(vm, "vm");

@@ -305,14 +305,6 @@ final class Index implements Closeable {
         return counts.tags();
     }
 
-    /** Snapshots of one VM, oldest first. */
-    List<Snapshot> between(VmId vm, Instant from, Instant until) {
-        List<Snapshot> found = new ArrayList<>();
-        Bounds bounds = new Bounds(Optional.of(from), Optional.of(until), Optional.empty(), Order.OLDEST_FIRST);
-        walk(Keys.vm(vm), bounds).forEachRemaining(entry -> found.add(load(entry)));
-        return found;
-    }
-
     /** Adds or replaces it and gives what was there. */
     Optional<Snapshot> put(Snapshot snapshot) {
         Optional<Map.Entry<byte[], byte[]>> entry = entryOf(snapshot.id());

@@ -3,6 +3,7 @@ package org.flatsnap.catalog;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.flatsnap.catalog.CatalogAssertions.assertHoldsExactly;
+import static org.flatsnap.catalog.CatalogAssertions.between;
 import static org.flatsnap.model.Snapshots.NOON;
 import static org.flatsnap.model.Snapshots.WEB01;
 import static org.flatsnap.model.Snapshots.tags;
@@ -132,9 +133,9 @@ class CatalogTest {
         Snapshot last = taken("last", next.minusNanos(1));
         Snapshot late = taken("late", next);
         try (Catalog catalog = openFilled(late, last, early, first)) {
-            assertThat(catalog.between(WEB01, midnight, next)).containsExactly(first, last);
-            assertThat(catalog.between(WEB01, next, midnight)).isEmpty();
-            assertThat(catalog.between(DB01, midnight, next)).isEmpty();
+            assertThat(between(catalog, WEB01, midnight, next)).containsExactly(first, last);
+            assertThat(between(catalog, WEB01, next, midnight)).isEmpty();
+            assertThat(between(catalog, DB01, midnight, next)).isEmpty();
             assertThat(catalog.newest(WEB01)).contains(late);
             assertThat(catalog.newest(DB01)).isEmpty();
         }

@@ -2,6 +2,7 @@ package org.flatsnap.catalog;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.flatsnap.catalog.CatalogAssertions.assertHoldsExactly;
+import static org.flatsnap.catalog.CatalogAssertions.between;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -182,7 +183,8 @@ class DamagedFilePropertyTest {
                         assertThat(catalog.findByOperation(snapshot.operation()))
                                 .contains(snapshot);
                     default ->
-                        assertThat(catalog.between(
+                        assertThat(between(
+                                        catalog,
                                         snapshot.vm(),
                                         snapshot.takenAt(),
                                         snapshot.takenAt().plusNanos(1)))
