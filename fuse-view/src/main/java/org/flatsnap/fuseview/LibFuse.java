@@ -104,7 +104,7 @@ final class LibFuse {
     public interface SystemCalls {
         int umount2(@In byte[] mountPoint, int flags);
 
-        int access(@In byte[] path, int mode);
+        int statvfs(@In byte[] path, @Out byte[] status);
 
         int pipe2(@Out int[] descriptors, int flags);
 

@@ -21,8 +21,8 @@ final class MountPoint {
     private static final int MNT_FORCE = 1;
     /** {@code sys/mount.h}: takes the mount out of the tree at once, and ends it when the last user has left. */
     private static final int MNT_DETACH = 2;
-    /** {@code unistd.h}. */
-    private static final int F_OK = 0;
+    /** More than {@code struct statvfs} takes on any architecture: 112 bytes on 64-bit Linux. */
+    private static final int STATVFS_BYTES = 256;
 
     private final Path path;
     private final MountTable table = new MountTable();
@@ -100,8 +100,9 @@ final class MountPoint {
         }
     }
 
+    /** By statvfs(2), which alone asks the daemon always: attributes stay in the kernel, for days, when it is gone. */
     private boolean daemonIsGone() {
-        return system.access(CString.encode(path.toString()), F_OK) != 0
+        return system.statvfs(CString.encode(path.toString()), new byte[STATVFS_BYTES]) != 0
                 && Runtime.getRuntime(system).getLastError() == Errno.ENOTCONN.intValue();
     }
 

@@ -165,7 +165,11 @@ final class MountingTest {
 
     @Test
     void takesAwayTheStaleMountOfAKilledProcess() throws Exception {
-        mountElsewhere("C.UTF-8").destroyForcibly().waitFor();
+        Process process = mountElsewhere("C.UTF-8");
+        // What the kernel keeps of the root outlives the process.
+        Program.run("stat", place).quietly();
+        process.destroyForcibly().waitFor();
+        Program.run("stat", place).quietly();
         Program.run("ls", place).failing("Transport endpoint is not connected");
 
         mount(place);
