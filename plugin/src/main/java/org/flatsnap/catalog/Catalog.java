@@ -226,6 +226,18 @@ public final class Catalog implements AutoCloseable {
         return read(from -> from.newest(vm));
     }
 
+    /** The ids of a VM's snapshots. Costs a walk over them, without reading what is known of them. */
+    public Set<SnapshotId> ids(VmId vm) {
+        requireNonNull(vm, "vm");
+        return read(from -> {
+            Set<SnapshotId> ids = new HashSet<>();
+            from.walk(Keys.vm(vm), Bounds.NEWEST_FIRST)
+                    .forEachRemaining(
+                            entry -> ids.add(Stamp.endOf(entry.getKey()).id()));
+            return ids;
+        });
+    }
+
     /** What is known of a VM; empty if it has no snapshots. Costs one look-up in memory. */
     public Optional<VmEntry> vm(VmId vm) {
         requireNonNull(vm, "vm");
