@@ -4,6 +4,7 @@ import static java.util.Comparator.comparing;
 
 import java.io.ByteArrayOutputStream;
 import java.io.Closeable;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
@@ -368,6 +369,8 @@ final class BlockFile implements Closeable {
         try {
             file.seek(position(number));
             file.readFully(arrived);
+        } catch (EOFException e) {
+            throw new Damage("block " + number + " is missing: the file ends before it", e);
         } catch (IOException e) {
             // Another file may stand where this one cannot be read.
             throw new Damage("block " + number + " cannot be read: " + e.getMessage(), e);
