@@ -36,18 +36,22 @@ final class ChangeSnapshot {
         try (VmLock lock = stores.lock(named.vm(), named.stores())) {
             References.refuseOther(named, references.ownSnapshot(named.vm(), snapshot));
             Snapshot present = present(named);
-            if (present.labels().held()) {
-                throw new Problem(
-                        Code.REFUSED,
-                        "cannot delete snapshot " + present.name(),
-                        "it is held",
-                        "Lift the hold first: flatsnap release " + vm + " " + present.name());
-            }
+            refuseHeld(present, vm);
             refuseNeeded(present);
             progress.step("freeing snapshot " + present.name());
             decided.accept(present);
             remove(present);
             return present;
+        }
+    }
+
+    static void refuseHeld(Snapshot snapshot, String vm) {
+        if (snapshot.labels().held()) {
+            throw new Problem(
+                    Code.REFUSED,
+                    "cannot delete snapshot " + snapshot.name(),
+                    "it is held",
+                    "Lift the hold first: flatsnap release " + vm + " " + snapshot.name());
         }
     }
 
@@ -93,12 +97,24 @@ final class ChangeSnapshot {
         Snapshot named = named(vm, snapshot);
         try (VmLock lock = stores.lock(named.vm(), List.of(named.home()))) {
             References.refuseOther(named, references.ownSnapshot(named.vm(), snapshot));
-            Snapshot present = present(named);
-            Snapshot changed = present.with(change.apply(present.labels()));
-            stores.require(present.home()).replace(changed);
-            catalog.put(changed);
-            return changed;
+            return relabelLocked(named, change);
         }
+    }
+
+    /** The same of one that nobody has to be able to name. */
+    Snapshot relabelKnown(Snapshot named, UnaryOperator<Labels> change) {
+        try (VmLock lock = stores.lock(named.vm(), List.of(named.home()))) {
+            return relabelLocked(named, change);
+        }
+    }
+
+    /** The caller holds the VM's lock. */
+    Snapshot relabelLocked(Snapshot named, UnaryOperator<Labels> change) {
+        Snapshot present = present(named);
+        Snapshot changed = present.with(change.apply(present.labels()));
+        stores.require(present.home()).replace(changed);
+        catalog.put(changed);
+        return changed;
     }
 
     private Snapshot named(String vm, String snapshot) {
