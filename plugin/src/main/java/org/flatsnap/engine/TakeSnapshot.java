@@ -155,7 +155,10 @@ final class TakeSnapshot {
     }
 
     private void refuseDuplicate(Vm vm, SnapshotName name) {
-        catalog.find(vm.id(), name).ifPresent(other -> {
+        Optional<Snapshot> same = catalog.named(vm.id(), name).stream()
+                .filter(other -> other.labels().retired().isEmpty())
+                .findFirst();
+        same.ifPresent(other -> {
             throw new Problem(
                     Code.EXISTS,
                     "cannot take snapshot " + name + " of VM " + vm,
