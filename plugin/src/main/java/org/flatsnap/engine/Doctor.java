@@ -95,12 +95,11 @@ final class Doctor {
         if (stores.open().isEmpty() && stores.closed().isEmpty()) {
             findings.add(
                     new Finding(
-                            Level.FAILURE,
+                            Level.WARNING,
                             "stores",
-                            "none is configured",
-                            manager.snapshots().isPresent()
-                                    ? "Add a storage of type flatsnap to Proxmox VE: pvesm add flatsnap ID --path DIRECTORY"
-                                    : "Add [[store]] with path or dataset of your disks to /etc/flatsnap/flatsnap.toml and restart flatsnapd"));
+                            "there are none yet",
+                            "Add a storage of type flatsnap to Proxmox VE; elsewhere add [[store]] with path or dataset of your"
+                                    + " disks to /etc/flatsnap/flatsnap.toml and restart flatsnapd"));
         }
         for (Store store : stores.open()) {
             String subject = "store " + store.place();

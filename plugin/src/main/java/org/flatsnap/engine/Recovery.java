@@ -422,6 +422,7 @@ final class Recovery {
     }
 
     private void everySnapshot(Consumer<Snapshot> visitor) {
+        catalog.underWay().forEach(visitor);
         SnapshotQuery query = SnapshotQuery.ALL.limitedTo(1000);
         while (true) {
             Page page = catalog.query(query);

@@ -122,7 +122,8 @@ final class References {
             found = catalog.newest(vm);
         } else if (SnapshotId.looksLikeOne(nameOrId)) {
             found = catalog.find(new SnapshotId(nameOrId))
-                    .filter(snapshot -> snapshot.vm().equals(vm));
+                    .filter(snapshot ->
+                            snapshot.vm().equals(vm) && !snapshot.labels().underWay());
         } else {
             found = catalog.find(vm, new SnapshotName(nameOrId));
         }

@@ -103,7 +103,9 @@ final class TakeSnapshot {
     Snapshot capture(Vm vm, DiskPlan plan, Order order, Progress progress) {
         SnapshotId id = SnapshotId.of(clock.instant(), random.nextInt());
         try (Captures captures = Captures.begin(order.operation(), vm.id(), id, plan)) {
-            captures.save(Snapshot.DEFINITION_FILE, vm.definition());
+            if (!vm.definition().isEmpty()) {
+                captures.save(Snapshot.DEFINITION_FILE, vm.definition());
+            }
             if (order.guard().isPresent()) {
                 captures.save(Snapshot.UNDECIDED_FILE, "");
             }
@@ -144,7 +146,7 @@ final class TakeSnapshot {
     }
 
     /** A first try may have published the snapshot and found the catalog damaged: until it is whole, nobody can tell. */
-    private void refuseHalfKnown(Vm vm) {
+    void refuseHalfKnown(Vm vm) {
         if (catalog.needsRebuild()) {
             throw new Problem(
                     Code.UNAVAILABLE,
@@ -155,7 +157,10 @@ final class TakeSnapshot {
     }
 
     private void refuseDuplicate(Vm vm, SnapshotName name) {
-        catalog.find(vm.id(), name).ifPresent(other -> {
+        Optional<Snapshot> same = catalog.named(vm.id(), name).stream()
+                .filter(other -> other.labels().retired().isEmpty())
+                .findFirst();
+        same.ifPresent(other -> {
             throw new Problem(
                     Code.EXISTS,
                     "cannot take snapshot " + name + " of VM " + vm,

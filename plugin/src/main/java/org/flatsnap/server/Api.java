@@ -238,7 +238,7 @@ final class Api {
             SortedSet<Tag> tags = new TreeSet<>(labels.tags());
             tags.removeAll(removed);
             tags.addAll(added);
-            return new Labels(description.orElse(labels.description()), tags, held.orElse(labels.held()));
+            return labels.saying(description.orElse(labels.description()), tags, held.orElse(labels.held()));
         };
         context.json(engine.relabel(operation, vm(context), snapshot(context), change));
     }

@@ -51,6 +51,7 @@ class ConfigurationTest {
                 socket = "/run/x.sock"
                 view = "/view"
                 time-zone = "Europe/Vienna"
+                manager = "proxmox"
                 libvirt = "test:///default"
                 freeze-timeout = "5s"
                 stop-timeout = "2m"
@@ -82,6 +83,7 @@ class ConfigurationTest {
                         Path.of("/run/x.sock"),
                         Path.of("/view"),
                         ZoneId.of("Europe/Vienna"),
+                        Configuration.Management.PROXMOX,
                         "test:///default",
                         Duration.ofSeconds(5),
                         Duration.ofMinutes(2),
