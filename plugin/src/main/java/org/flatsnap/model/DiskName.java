@@ -2,7 +2,10 @@ package org.flatsnap.model;
 
 import java.util.regex.Pattern;
 
-/** A disk's name inside its VM as the manager shows it ({@code vda}, {@code vm-100-disk-0}); safe as one component of a path. */
+/**
+ * A disk's name inside its VM as the manager shows it ({@code vda}, {@code scsi0}), or its {@link VolumeName} where a store keeps
+ * it for the manager; safe as one component of a path.
+ */
 public record DiskName(String value) implements Comparable<DiskName> {
     private static final Pattern SHAPE = Pattern.compile("[A-Za-z0-9][A-Za-z0-9_.-]{0,127}");
 

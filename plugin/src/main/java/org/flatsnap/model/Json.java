@@ -41,6 +41,7 @@ public final class Json {
                 .registerTypeAdapter(SnapshotId.class, text(SnapshotId::new))
                 .registerTypeAdapter(SnapshotName.class, text(SnapshotName::new))
                 .registerTypeAdapter(DiskName.class, text(DiskName::new))
+                .registerTypeAdapter(VolumeName.class, text(VolumeName::new))
                 .registerTypeAdapter(Tag.class, text(Tag::new))
                 .registerTypeAdapter(Description.class, text(Description::new))
                 .registerTypeAdapter(OperationId.class, text(OperationId::parse))

@@ -75,7 +75,7 @@ enum Effects {
             rule("org/flatsnap/linux/CLibrary\\.(flock|getxattr|open|statfs|statx)", LOOK),
             rule("org/flatsnap/linux/CLibrary\\.(close|strerror)", NOTHING),
             rule("org/flatsnap/linux/Descriptor\\..*", NOTHING),
-            rule("org/flatsnap/linux/(Durability\\.sync|FileIdentity\\.copy|Reflink\\.cloneFile)", CHANGE),
+            rule("org/flatsnap/linux/(Durability\\.sync|FileIdentity\\.copy|Reflink\\.(cloneFile|copyNocow))", CHANGE),
             rule("org/flatsnap/linux/(FileIdentity|Reflink)\\..*", NOTHING),
             rule("org/flatsnap/linux/Flock\\.tryLock", LOOK),
             rule("org/flatsnap/linux/(Flock|OpenFiles|Programs)\\..*", NOTHING),
