@@ -88,10 +88,11 @@ public final class Daemon implements AutoCloseable {
         Catalog catalog = own(Catalog.open(state.resolve("catalog.db")));
         Path guests = state.resolve("guests");
         GuestNotes notes = new GuestNotes(guests);
-        Hypervisor hypervisor = switch (configuration.management()) {
-            case LIBVIRT -> libvirt(configuration, guests, notes);
-            case PROXMOX -> new Hypervisor(proxmox.get(), new LeftToManager(), Optional.empty());
-        };
+        Hypervisor hypervisor =
+                switch (configuration.management()) {
+                    case LIBVIRT -> libvirt(configuration, guests, notes);
+                    case PROXMOX -> new Hypervisor(proxmox.get(), new LeftToManager(), Optional.empty());
+                };
         Stores stores = new Stores(
                 configuration.stores(),
                 configuration.reserves(),
@@ -107,8 +108,8 @@ public final class Daemon implements AutoCloseable {
                 new Engine.Settings(Host.name(), configuration.guardRetention(), configuration.stopTimeout())));
         engine.start(Daemon::tellServiceManager);
         mount(configuration.view(), new SnapshotTree(catalog, engine, new Moments(clock), configuration.viewAccess()));
-        ApiServer server = own(new ApiServer(
-                engine, catalog, doors(configuration), state, clock, () -> findings(hypervisor)));
+        ApiServer server =
+                own(new ApiServer(engine, catalog, doors(configuration), state, clock, () -> findings(hypervisor)));
         server.start();
     }
 

@@ -93,13 +93,12 @@ final class Doctor {
             findings.add(failure("store " + entry.getKey(), entry.getValue()));
         }
         if (stores.open().isEmpty() && stores.closed().isEmpty()) {
-            findings.add(
-                    new Finding(
-                            Level.WARNING,
-                            "stores",
-                            "there are none yet",
-                            "Add a storage of type flatsnap to Proxmox VE; elsewhere add [[store]] with path or dataset of your"
-                                    + " disks to /etc/flatsnap/flatsnap.toml and restart flatsnapd"));
+            findings.add(new Finding(
+                    Level.WARNING,
+                    "stores",
+                    "there are none yet",
+                    "Add a storage of type flatsnap to Proxmox VE; elsewhere add [[store]] with path or dataset of your"
+                            + " disks to /etc/flatsnap/flatsnap.toml and restart flatsnapd"));
         }
         for (Store store : stores.open()) {
             String subject = "store " + store.place();
@@ -174,8 +173,8 @@ final class Doctor {
                     manager.snapshots().isPresent()
                             ? "Enable the guest agent in the VM's options and install qemu-guest-agent in the guest"
                             : vm.agent() == Vm.Agent.NONE
-                            ? "Add the channel org.qemu.guest_agent.0 and install qemu-guest-agent in the guest"
-                            : "Start qemu-guest-agent in the guest");
+                                    ? "Add the channel org.qemu.guest_agent.0 and install qemu-guest-agent in the guest"
+                                    : "Start qemu-guest-agent in the guest");
         }
         return Finding.ok("VM " + vm, "ready, " + vm.state());
     }

@@ -117,7 +117,7 @@ public final class Engine implements AutoCloseable {
         this.recovery = new Recovery(stores, manager, catalog, finishing, operations, guarding, notes, mirror);
         this.following = new FollowOthers(stores, mirror, this::doubt);
         this.foreign = new ForeignSnapshots(references, stores, manager, catalog);
-        this.expiring = new ExpireGuards(catalog, changing, clock);
+        this.expiring = new ExpireGuards(catalog, changing, clock, Duration.ofDays(1));
         this.doctor = new Doctor(stores, manager, standstill);
         this.kept = manager.snapshots()
                 .map(keeper -> new KeptSnapshots(
@@ -273,24 +273,16 @@ public final class Engine implements AutoCloseable {
     /** Makes a new VM, which is off, from a snapshot. */
     public CloneResult clone(OperationId operation, String vm, String snapshot, VmName name) {
         return operations.run(
-                operation,
-                Optional.of(vm),
-                "clone " + vm + " at " + snapshot,
-                CloneResult.class,
-                progress -> kept.map(keeping -> keeping.cloneVm(name))
+                operation, Optional.of(vm), "clone " + vm + " at " + snapshot, CloneResult.class, progress -> kept.map(
+                                keeping -> keeping.cloneVm(name))
                         .orElseGet(() -> cloning.clone(operation, vm, snapshot, name, progress)));
     }
 
     /** Deletes a snapshot that is not held; gives what it was. */
     public Snapshot delete(OperationId operation, String vm, String snapshot) {
         String what = "delete snapshot " + snapshot + " of " + vm;
-        return orderly(() -> operations.runOnce(
-                operation,
-                Optional.of(vm),
-                what,
-                Snapshot.class,
-                changing::isGone,
-                progress -> {
+        return orderly(() ->
+                operations.runOnce(operation, Optional.of(vm), what, Snapshot.class, changing::isGone, progress -> {
                     Consumer<Snapshot> decided = going -> operations.announce(operation, what, going, going.home());
                     return kept.map(keeping -> keeping.delete(vm, snapshot, decided, progress))
                             .orElseGet(() -> changing.delete(vm, snapshot, decided, progress));

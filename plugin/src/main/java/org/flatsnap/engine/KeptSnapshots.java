@@ -136,8 +136,9 @@ final class KeptSnapshots {
 
     private Optional<Begun> begun(OperationId operation, VmId vm, Optional<SnapshotName> name) {
         Optional<Begun> begun = operations.result(noteOf(operation), Begun.class);
-        boolean same = begun.stream().allMatch(first -> first.vm().equals(vm)
-                && name.map(first.name()::equals).orElse(true));
+        boolean same = begun.stream()
+                .allMatch(first ->
+                        first.vm().equals(vm) && name.map(first.name()::equals).orElse(true));
         if (!same) {
             throw Operations.otherRequest(operation);
         }
@@ -168,8 +169,8 @@ final class KeptSnapshots {
         stores.refuseFull(what, ids);
         SnapshotName name = earlier.map(Begun::name)
                 .or(request::name)
-                .orElseGet(() -> new SnapshotName(
-                        NAME_FROM_TIME.format(clock.instant().atZone(clock.getZone()))));
+                .orElseGet(() ->
+                        new SnapshotName(NAME_FROM_TIME.format(clock.instant().atZone(clock.getZone()))));
         refuseDuplicate(vm, name);
         Begun begun = earlier.isPresent() ? earlier.get() : begin(request.operation(), vm.id(), name, what, ids.get(0));
         progress.step("waiting for the manager, which takes it");
@@ -187,7 +188,10 @@ final class KeptSnapshots {
         String what = "cannot take a snapshot of VM " + vm;
         if (!request.disks().isEmpty()) {
             throw new Problem(
-                    Code.UNSUPPORTED, what, "the manager takes all its disks", "Leave out --disk; exclude one at the manager");
+                    Code.UNSUPPORTED,
+                    what,
+                    "the manager takes all its disks",
+                    "Leave out --disk; exclude one at the manager");
         }
         if (request.strict()) {
             throw new Problem(
@@ -216,13 +220,15 @@ final class KeptSnapshots {
     }
 
     private void refuseDuplicate(Vm vm, SnapshotName name) {
-        catalog.find(vm.id(), name).filter(other -> other.labels().retired().isEmpty()).ifPresent(other -> {
-            throw new Problem(
-                    Code.EXISTS,
-                    "cannot take snapshot " + name + " of VM " + vm,
-                    "it has a snapshot of that name, taken " + other.takenAt(),
-                    "Choose another name, or leave it out to get one made from the time");
-        });
+        catalog.find(vm.id(), name)
+                .filter(other -> other.labels().retired().isEmpty())
+                .ifPresent(other -> {
+                    throw new Problem(
+                            Code.EXISTS,
+                            "cannot take snapshot " + name + " of VM " + vm,
+                            "it has a snapshot of that name, taken " + other.takenAt(),
+                            "Choose another name, or leave it out to get one made from the time");
+                });
     }
 
     /** What was begun, if it is there and whole. */
@@ -242,7 +248,8 @@ final class KeptSnapshots {
     private Snapshot labelled(Snapshot made, Labels wanted) {
         SortedSet<Tag> tags = new TreeSet<>(made.labels().tags());
         tags.addAll(wanted.tags());
-        Labels labels = made.labels().saying(wanted.description(), tags, made.labels().held() || wanted.held());
+        Labels labels =
+                made.labels().saying(wanted.description(), tags, made.labels().held() || wanted.held());
         return labels.equals(made.labels()) ? made : changing.relabelKnown(made, old -> labels);
     }
 
@@ -369,8 +376,7 @@ final class KeptSnapshots {
     }
 
     private Optional<Snapshot> guard(Begun begun) {
-        return references.newestGuard(
-                begun.vm(), guard -> !guard.takenAt().isBefore(begun.at()));
+        return references.newestGuard(begun.vm(), guard -> !guard.takenAt().isBefore(begun.at()));
     }
 
     private boolean started(Vm vm, List<String> warnings, Progress progress) {
@@ -445,7 +451,8 @@ final class KeptSnapshots {
             if (!unfinished && version == seenChanges && keeper.trees().equals(seen)) {
                 return;
             }
-            // Those that flatsnap has are read before those that the manager has: it notes a snapshot before it asks for it.
+            // Those that flatsnap has are read before those that the manager has: it notes a snapshot before it asks
+            // for it.
             List<Snapshot> own = ownSnapshots();
             List<Tree> trees = keeper.trees();
             boolean all = follow(own, trees);
@@ -492,7 +499,8 @@ final class KeptSnapshots {
                         || ifFree(snapshot, () -> changing.relabelLocked(snapshot, labels -> said(labels, kept)));
             } else if (!snapshot.labels().underWay()) {
                 unknown.computeIfAbsent(snapshot.vm(), vm -> new TreeSet<>()).add(snapshot.name());
-            } else if (!tree.busy() && snapshot.takenAt().isBefore(clock.instant().minus(FORGOTTEN))) {
+            } else if (!tree.busy()
+                    && snapshot.takenAt().isBefore(clock.instant().minus(FORGOTTEN))) {
                 all &= ifFree(snapshot, () -> drop(snapshot));
             }
         }
@@ -548,7 +556,9 @@ final class KeptSnapshots {
                         Finding.Level.WARNING,
                         "VM " + vm,
                         "the manager does not know " + names.size() + " of its snapshots: "
-                                + String.join(", ", names.stream().map(SnapshotName::value).toList()),
+                                + String.join(
+                                        ", ",
+                                        names.stream().map(SnapshotName::value).toList()),
                         "They can be read in the view; delete those that nobody needs: flatsnap delete " + vm + " NAME")
                 .about(vm)));
         return findings;

@@ -72,8 +72,7 @@ final class References {
         }
         try {
             List<VmId> there = manager.vms().stream()
-                    .filter(vm ->
-                            vm.id().meantBy(nameOrId) || vm.name().value().equals(nameOrId))
+                    .filter(vm -> vm.id().meantBy(nameOrId) || vm.name().value().equals(nameOrId))
                     .map(Vm::id)
                     .toList();
             return there.size() == 1 ? Optional.of(there.get(0)) : Optional.empty();

@@ -209,9 +209,8 @@ record ProxmoxInventory(String node, Map<VmId, Guest> guests, List<String> unrea
     }
 
     private static Kept kept(SnapshotName name, RawSnapshot raw) {
-        Optional<Description> description = raw.description == null
-                ? Optional.of(Description.NONE)
-                : orElse(raw.description, Description::new);
+        Optional<Description> description =
+                raw.description == null ? Optional.of(Description.NONE) : orElse(raw.description, Description::new);
         return new Kept(
                 name,
                 orElse(raw.parent, SnapshotName::new),
@@ -241,6 +240,8 @@ record ProxmoxInventory(String node, Map<VmId, Guest> guests, List<String> unrea
     }
 
     private static <T> List<T> present(Collection<T> values) {
-        return values == null ? List.of() : values.stream().filter(Objects::nonNull).toList();
+        return values == null
+                ? List.of()
+                : values.stream().filter(Objects::nonNull).toList();
     }
 }

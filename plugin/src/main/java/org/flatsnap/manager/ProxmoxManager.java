@@ -190,7 +190,8 @@ public final class ProxmoxManager implements Manager, SnapshotKeeper {
         String left = inventory.unreadable().isEmpty()
                 ? ""
                 : ", without those that cannot be read: " + String.join("; ", inventory.unreadable());
-        return "Proxmox VE at node " + inventory.node() + ", " + inventory.guests().size() + " guests" + left;
+        return "Proxmox VE at node " + inventory.node() + ", "
+                + inventory.guests().size() + " guests" + left;
     }
 
     @Override
@@ -208,7 +209,8 @@ public final class ProxmoxManager implements Manager, SnapshotKeeper {
         }
         Programs.Ended ended = pvesh(what, "create", guest, "/status/stop");
         if (!isOffBefore(System.nanoTime() + patience.toNanos(), vm)) {
-            throw new Problem(Code.UNAVAILABLE, what, because(ended), "Stop it: " + tool(guest) + " stop " + guest.number());
+            throw new Problem(
+                    Code.UNAVAILABLE, what, because(ended), "Stop it: " + tool(guest) + " stop " + guest.number());
         }
     }
 
@@ -226,7 +228,11 @@ public final class ProxmoxManager implements Manager, SnapshotKeeper {
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
                 throw new Problem(
-                        Code.UNAVAILABLE, "cannot wait for VM " + vm + " to stop", "flatsnapd is being stopped", "Try again", e);
+                        Code.UNAVAILABLE,
+                        "cannot wait for VM " + vm + " to stop",
+                        "flatsnapd is being stopped",
+                        "Try again",
+                        e);
             }
         }
     }
@@ -239,7 +245,9 @@ public final class ProxmoxManager implements Manager, SnapshotKeeper {
             return;
         }
         Programs.Ended ended = pvesh(what, "create", guest, "/status/start");
-        if (ended.exitCode() != 0 || find(vm).map(Vm::state).orElse(VmState.OFF) == VmState.OFF && !told(ended).isEmpty()) {
+        if (ended.exitCode() != 0
+                || find(vm).map(Vm::state).orElse(VmState.OFF) == VmState.OFF
+                        && !told(ended).isEmpty()) {
             throw new Problem(
                     Code.UNAVAILABLE, what, because(ended), "Start it: " + tool(guest) + " start " + guest.number());
         }
@@ -253,7 +261,10 @@ public final class ProxmoxManager implements Manager, SnapshotKeeper {
         Guest guest = now().guests().get(vm);
         if (guest == null) {
             throw new Problem(
-                    Code.NOT_FOUND, what, "Proxmox VE has no such guest on this node", "See 'flatsnap vms', or 'pvesh get /cluster/resources'");
+                    Code.NOT_FOUND,
+                    what,
+                    "Proxmox VE has no such guest on this node",
+                    "See 'flatsnap vms', or 'pvesh get /cluster/resources'");
         }
         return guest;
     }
@@ -399,7 +410,8 @@ public final class ProxmoxManager implements Manager, SnapshotKeeper {
     @Override
     public void restoreDefinition(Vm vm, String definition) {
         throw unsupported(
-                "cannot restore the configuration of VM " + vm, "Compare it with the one in the snapshot, and set what differs");
+                "cannot restore the configuration of VM " + vm,
+                "Compare it with the one in the snapshot, and set what differs");
     }
 
     @Override
