@@ -137,6 +137,7 @@ class ConfigurationTest {
                 "freeze-timeout = '0s' | line 1 | 'freeze-timeout' | positive",
                 "freeze-timeout = 10 | line 1 | not a text | in quotes",
                 "freeze-timeout = '5m' | line 1 | 'freeze-timeout' | between",
+                "manager = 'vmware' | line 1 | 'manager' is \"vmware\" | \"libvirt\" or \"proxmox\"",
                 "libvirt = '' | line 1 | 'libvirt' | qemu:///system",
                 "store = '/x' | line 1 | not a list of tables | [[store]]",
                 "store = ['/x'] | line 1 | not a list of tables | [[store]]",
