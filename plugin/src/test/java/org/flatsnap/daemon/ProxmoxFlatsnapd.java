@@ -20,7 +20,8 @@ final class ProxmoxFlatsnapd {
             }
         }));
         try (Daemon daemon = Daemon.start(
-                Configuration.read(Path.of(words[3])), () -> new ProxmoxManager(Path.of(words[0]), Path.of(words[1])))) {
+                Configuration.read(Path.of(words[3])),
+                () -> new ProxmoxManager(Path.of(words[0]), Path.of(words[1])))) {
             stopping.await();
         } finally {
             stopped.countDown();

@@ -36,8 +36,7 @@ public final class ProxmoxNode {
             try (InputStream in = ProxmoxNode.class.getResourceAsStream("/proxmox/" + file)) {
                 Files.copy(in, directory.resolve(file), StandardCopyOption.REPLACE_EXISTING);
             }
-            Files.setPosixFilePermissions(
-                    directory.resolve(file), PosixFilePermissions.fromString("rwxr-xr-x"));
+            Files.setPosixFilePermissions(directory.resolve(file), PosixFilePermissions.fromString("rwxr-xr-x"));
         }
         JsonObject cluster = new JsonObject();
         cluster.addProperty("node", "pve1");
@@ -89,8 +88,7 @@ public final class ProxmoxNode {
 
     /** Changes that. */
     public void change(int vmid, Consumer<JsonObject> change) {
-        change(cluster ->
-                change.accept(cluster.getAsJsonObject("guests").getAsJsonObject(Integer.toString(vmid))));
+        change(cluster -> change.accept(cluster.getAsJsonObject("guests").getAsJsonObject(Integer.toString(vmid))));
     }
 
     /** Has a step go wrong once: see {@code pvesh}. */
@@ -127,7 +125,8 @@ public final class ProxmoxNode {
         return Commands.run(command);
     }
 
-    // Perl's flock is flock(2), which Java's locks of whole files are not: the rename makes each change whole, and tests change
+    // Perl's flock is flock(2), which Java's locks of whole files are not: the rename makes each change whole, and
+    // tests change
     // nothing while a program does.
     private void change(Consumer<JsonObject> change) {
         try (FileChannel lock = FileChannel.open(
