@@ -91,13 +91,12 @@ final class Doctor {
             findings.add(failure("store " + entry.getKey(), entry.getValue()));
         }
         if (stores.open().isEmpty() && stores.closed().isEmpty()) {
-            findings.add(
-                    new Finding(
-                            Level.WARNING,
-                            "stores",
-                            "there are none yet",
-                            "Add a storage of type flatsnap to Proxmox VE; elsewhere add [[store]] with path or dataset of your"
-                                    + " disks to /etc/flatsnap/flatsnap.toml and restart flatsnapd"));
+            findings.add(new Finding(
+                    Level.WARNING,
+                    "stores",
+                    "there are none yet",
+                    "Add a storage of type flatsnap to Proxmox VE; elsewhere add [[store]] with path or dataset of your"
+                            + " disks to /etc/flatsnap/flatsnap.toml and restart flatsnapd"));
         }
         for (Store store : stores.open()) {
             String subject = "store " + store.place();

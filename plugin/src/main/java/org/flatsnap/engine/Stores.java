@@ -205,11 +205,12 @@ public final class Stores implements AutoCloseable {
 
     /** One store; a {@link Problem} if it is out of reach. */
     public Store require(StoreId id) {
-        return find(id).orElseThrow(() -> new Problem(
-                Code.UNAVAILABLE,
-                "cannot reach the store " + id,
-                "it is not mounted, or not used any more",
-                "Mount it, add its [[store]] to /etc/flatsnap/flatsnap.toml, or its storage to Proxmox VE; 'flatsnap doctor' tells more"));
+        return find(id).orElseThrow(
+                        () -> new Problem(
+                                Code.UNAVAILABLE,
+                                "cannot reach the store " + id,
+                                "it is not mounted, or not used any more",
+                                "Mount it, add its [[store]] to /etc/flatsnap/flatsnap.toml, or its storage to Proxmox VE; 'flatsnap doctor' tells more"));
     }
 
     /** What an operation answered, if one of the stores within reach has kept it. */

@@ -40,9 +40,7 @@ public final class LibvirtManager implements Manager {
     @Override
     public Optional<Vm> find(VmId vm) {
         // Libvirt takes an id that is no UUID, as other managers have them, for an error.
-        return UUID_SHAPE.matcher(vm.value()).matches()
-                ? libvirt.domain(vm).map(LibvirtManager::vm)
-                : Optional.empty();
+        return UUID_SHAPE.matcher(vm.value()).matches() ? libvirt.domain(vm).map(LibvirtManager::vm) : Optional.empty();
     }
 
     private static Vm vm(DomainDescription domain) {
