@@ -50,6 +50,7 @@ import org.tomlj.TomlTable;
  * @param freezeTimeout the longest a guest may stand still
  * @param stopTimeout how long a guest may take to shut down before its power is cut
  * @param guardRetention how long the snapshot taken before a rollback stays
+ * @param retireGrace how long a snapshot stays when Proxmox VE has removed all its disks; may be zero
  * @param stores where the stores are
  * @param reserves the room that is left to guests, of the stores that say it
  * @param socketGroup whose members may connect to the socket; empty for the daemon's own group
@@ -67,6 +68,7 @@ public record Configuration(
         Duration freezeTimeout,
         Duration stopTimeout,
         Duration guardRetention,
+        Duration retireGrace,
         List<StorePlace> stores,
         Map<StorePlace, Reserve> reserves,
         Optional<String> socketGroup,
@@ -100,6 +102,7 @@ public record Configuration(
             "freeze-timeout",
             "stop-timeout",
             "guard-retention",
+            "retire-grace",
             "store",
             "socket-group",
             "access",
@@ -160,6 +163,7 @@ public record Configuration(
                     value("freeze-timeout", Duration.ofSeconds(8), Reader::standstill),
                     value("stop-timeout", Duration.ofSeconds(60), Reader::duration),
                     value("guard-retention", Duration.ofDays(7), Reader::duration),
+                    value("retire-grace", Duration.ofDays(1), Reader::grace),
                     stores(reserves),
                     Map.copyOf(reserves),
                     value("socket-group", Optional.empty(), Reader::group),
@@ -433,6 +437,10 @@ public record Configuration(
                 case "h" -> Duration.ofHours(number);
                 default -> Duration.ofDays(number);
             };
+        }
+
+        private static Duration grace(String text) {
+            return text.equals("0s") ? Duration.ZERO : duration(text);
         }
 
         /** Longer, and the guest's own watchdogs act; shorter, and no agent answers in time. */

@@ -105,7 +105,11 @@ public final class Daemon implements AutoCloseable {
                 hypervisor.standstill(),
                 notes,
                 clock,
-                new Engine.Settings(Host.name(), configuration.guardRetention(), configuration.stopTimeout())));
+                new Engine.Settings(
+                        Host.name(),
+                        configuration.guardRetention(),
+                        configuration.stopTimeout(),
+                        configuration.retireGrace())));
         engine.start(Daemon::tellServiceManager);
         mount(configuration.view(), new SnapshotTree(catalog, engine, new Moments(clock), configuration.viewAccess()));
         ApiServer server =

@@ -36,22 +36,11 @@ final class ChangeSnapshot {
         try (VmLock lock = stores.lock(named.vm(), named.stores())) {
             References.refuseOther(named, references.ownSnapshot(named.vm(), snapshot));
             Snapshot present = present(named);
-            refuseHeld(present, vm);
-            refuseNeeded(present);
+            refuseDeleting(present, vm);
             progress.step("freeing snapshot " + present.name());
             decided.accept(present);
             remove(present);
             return present;
-        }
-    }
-
-    static void refuseHeld(Snapshot snapshot, String vm) {
-        if (snapshot.labels().held()) {
-            throw new Problem(
-                    Code.REFUSED,
-                    "cannot delete snapshot " + snapshot.name(),
-                    "it is held",
-                    "Lift the hold first: flatsnap release " + vm + " " + snapshot.name());
         }
     }
 
@@ -60,6 +49,18 @@ final class ChangeSnapshot {
         return stores.require(snapshot.home())
                 .read(snapshot.vm(), snapshot.id())
                 .isEmpty();
+    }
+
+    /** Refuses to delete what somebody holds, or needs just now. */
+    void refuseDeleting(Snapshot snapshot, String vm) {
+        if (snapshot.labels().held()) {
+            throw new Problem(
+                    Code.REFUSED,
+                    "cannot delete snapshot " + snapshot.name(),
+                    "it is held",
+                    "Lift the hold first: flatsnap release " + vm + " " + snapshot.name());
+        }
+        refuseNeeded(snapshot);
     }
 
     private void refuseNeeded(Snapshot snapshot) {

@@ -30,8 +30,10 @@ import org.flatsnap.model.DiskImage;
 import org.flatsnap.model.DiskName;
 import org.flatsnap.model.Labels;
 import org.flatsnap.model.OperationId;
+import org.flatsnap.model.Place;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.Snapshot;
+import org.flatsnap.model.StoreId;
 import org.flatsnap.model.Vm;
 import org.flatsnap.model.VmId;
 import org.flatsnap.model.VmName;
@@ -74,6 +76,8 @@ public final class Engine implements AutoCloseable {
     private final Recovery recovery;
     private final ForeignSnapshots foreign;
     private final ExpireGuards expiring;
+    private final ManagedVolumes volumes;
+    private final VolumeSnapshots volumeSnapshots;
     private final Doctor doctor;
     private final Optional<KeptSnapshots> kept;
     private final FollowOthers following;
@@ -87,8 +91,14 @@ public final class Engine implements AutoCloseable {
      * @param node this host's name
      * @param guardRetention how long the snapshot taken before a rollback stays
      * @param stopPatience how long a guest may take to shut down before its power is cut
+     * @param retireGrace how long a snapshot stays when all its disks are gone
      */
-    public record Settings(String node, Duration guardRetention, Duration stopPatience) {}
+    public record Settings(String node, Duration guardRetention, Duration stopPatience, Duration retireGrace) {
+        /** With a day of grace. */
+        public Settings(String node, Duration guardRetention, Duration stopPatience) {
+            this(node, guardRetention, stopPatience, Duration.ofDays(1));
+        }
+    }
 
     /** Nothing runs before {@link #start}. */
     public Engine(
@@ -109,15 +119,29 @@ public final class Engine implements AutoCloseable {
         this.changing = new ChangeSnapshot(references, stores, catalog);
         FinishRollback finishing = new FinishRollback(stores, manager, operations, notes, settings.node());
         GuardSnapshot guarding = new GuardSnapshot(stores, taking, clock, settings.guardRetention());
+        DecideRollback deciding = new DecideRollback(stores, guarding, finishing, changing);
         this.rolling = new RollBack(
-                references, stores, manager, operations, guarding, finishing, changing, notes, settings.stopPatience());
+                references,
+                stores,
+                manager,
+                operations,
+                guarding,
+                finishing,
+                changing,
+                deciding,
+                notes,
+                settings.stopPatience());
         this.cloning = new CloneVm(references, stores, manager, finishing, changing);
         this.measuring = new MeasureSpace(references, stores, catalog);
         Mirror mirror = new Mirror(catalog);
         this.recovery = new Recovery(stores, manager, catalog, finishing, operations, guarding, notes, mirror);
         this.following = new FollowOthers(stores, mirror, this::doubt);
         this.foreign = new ForeignSnapshots(references, stores, manager, catalog);
-        this.expiring = new ExpireGuards(catalog, changing, clock, Duration.ofDays(1));
+        this.expiring = new ExpireGuards(catalog, changing, clock, settings.retireGrace());
+        VolumeImages images = new VolumeImages(stores, catalog, changing, clock, settings.retireGrace());
+        this.volumes = new ManagedVolumes(stores, images, operations);
+        this.volumeSnapshots = new VolumeSnapshots(
+                stores, catalog, images, operations, taking, changing, deciding, finishing, this::orderly);
         this.doctor = new Doctor(stores, manager, standstill);
         this.kept = manager.snapshots()
                 .map(keeper -> new KeptSnapshots(
@@ -261,12 +285,16 @@ public final class Engine implements AutoCloseable {
             if (!(e instanceof Problem problem) || HALF_WAY.contains(problem.code())) {
                 recovery.doubtAll();
             }
-            try {
-                housekeeper.execute(guarded(this::keepHouse));
-            } catch (RejectedExecutionException stopping) {
-                LOG.debug("the next daemon looks after it", stopping);
-            }
+            settleSoon();
             throw e;
+        }
+    }
+
+    private void settleSoon() {
+        try {
+            housekeeper.execute(guarded(this::keepHouse));
+        } catch (RejectedExecutionException stopping) {
+            LOG.debug("the next daemon looks after it", stopping);
         }
     }
 
@@ -376,6 +404,45 @@ public final class Engine implements AutoCloseable {
         List<Finding> findings = new ArrayList<>(doctor.examine());
         kept.ifPresent(keeping -> findings.addAll(keeping.findings()));
         return findings;
+    }
+
+    /** The disks that stores keep for Proxmox VE. */
+    public ManagedVolumes volumes() {
+        return volumes;
+    }
+
+    /** Their snapshots. */
+    public VolumeSnapshots volumeSnapshots() {
+        return volumeSnapshots;
+    }
+
+    /** Uses a store from now on, also after a restart. Cheap if it is used already. */
+    public StoreReport useStore(Place place) {
+        Optional<Store> opened = stores.use(place);
+        if (opened.isPresent()) {
+            recovery.admit(opened.get());
+            settleSoon();
+        }
+        return store(place);
+    }
+
+    /** A store that is used. */
+    public StoreReport store(Place place) {
+        return StoreReport.of(stores.at(place));
+    }
+
+    /** Uses a store no more that {@link #useStore} made known. Nothing on it is touched; absent is fine. */
+    public void forgetStore(Place place) {
+        stores.forget(place).ifPresent(this::forgetSnapshots);
+    }
+
+    /** What nobody can reach is not to be listed. */
+    private void forgetSnapshots(StoreId home) {
+        recovery.everySnapshot(snapshot -> {
+            if (snapshot.home().equals(home)) {
+                catalog.remove(snapshot.id());
+            }
+        });
     }
 
     /** What is under way. */

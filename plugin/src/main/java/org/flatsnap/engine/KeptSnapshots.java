@@ -287,7 +287,7 @@ final class KeptSnapshots {
             return changing.delete(named.vm().value(), named.id().value(), decided, progress);
         }
         Snapshot present = changing.present(named);
-        ChangeSnapshot.refuseHeld(present, vm);
+        changing.refuseDeleting(present, vm);
         decided.accept(present);
         progress.step("waiting for the manager, which deletes it");
         keeper.delete(owner.orElseThrow(), present.name());

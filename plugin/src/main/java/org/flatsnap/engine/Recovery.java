@@ -94,6 +94,13 @@ final class Recovery {
         settle();
     }
 
+    /** A store that is used from now on: when this returns the catalog has what it has; what is left to do there is due. */
+    synchronized void admit(Store store) {
+        listen(store);
+        reconcile(store);
+        due.add(store);
+    }
+
     /** From time to time: stores that have come back, rollbacks and leftovers that had to wait or that a dead host left. */
     synchronized void again() {
         heal();
@@ -205,7 +212,8 @@ final class Recovery {
     /** Whoever decided it is not at it any more, and no other host is. */
     private void finishWithRight(Store store, Store primary, Intent intent) {
         Optional<Vm> vm = manager.find(intent.vm());
-        boolean elsewhere = vm.isEmpty() && !intent.node().equals(finishing.node());
+        boolean elsewhere =
+                vm.isEmpty() && !intent.node().equals(finishing.node()) && FinishRollback.wantsManager(intent);
         if (elsewhere && left.contains(intent.operation())) {
             return;
         }
@@ -421,7 +429,7 @@ final class Recovery {
         }
     }
 
-    private void everySnapshot(Consumer<Snapshot> visitor) {
+    void everySnapshot(Consumer<Snapshot> visitor) {
         catalog.underWay().forEach(visitor);
         SnapshotQuery query = SnapshotQuery.ALL.limitedTo(1000);
         while (true) {
