@@ -2,6 +2,7 @@ package org.flatsnap.engine;
 
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.flatsnap.model.OperationId;
 import org.flatsnap.model.Place;
 import org.flatsnap.model.Problem;
@@ -151,41 +152,36 @@ public final class ManagedVolumes {
         }
     }
 
-    /** Makes one larger. */
-    public VolumeReport resize(OperationId operation, VolumeRef volume, long bytes) {
-        return changing(operation, volume, List.of(volume.name()), "resize " + volume + " to " + bytes, store -> {
-            images.refuseIntent(store, volume.name());
-            return VolumeReport.of(store.volumes().resize(volume.name(), bytes));
-        });
-    }
-
-    /** Gives one another name. For Proxmox VE its snapshots stay behind: none of them is shown under the new name. */
-    public VolumeReport rename(OperationId operation, VolumeRef volume, VolumeName to) {
-        List<VolumeName> both = List.of(volume.name(), to);
-        return changing(operation, volume, both, "rename " + volume + " to " + to, store -> {
-            require(store, volume);
-            refuseTaken(store, "rename " + volume, volume.named(to));
-            images.refuseIntent(store, volume.name());
-            images.leave(store, to);
-            Volume renamed = store.volumes().rename(volume.name(), to);
-            images.leave(store, volume.name());
-            return VolumeReport.of(renamed);
-        });
-    }
-
-    @FunctionalInterface
-    private interface Change {
-        VolumeReport make(Store store);
-    }
-
-    private VolumeReport changing(
-            OperationId operation, VolumeRef volume, List<VolumeName> names, String what, Change change) {
+    /**
+     * Makes one larger, gives it another name, or both. For Proxmox VE its snapshots stay behind with a name: none of them is
+     * shown under the new one.
+     */
+    public VolumeReport change(
+            OperationId operation, VolumeRef volume, Optional<Long> bytes, Optional<VolumeName> name) {
+        String what = "change " + volume
+                + bytes.map(size -> " to " + size + " bytes").orElse("")
+                + name.map(to -> " to " + to).orElse("");
+        List<VolumeName> names =
+                Stream.concat(Stream.of(volume.name()), name.stream()).toList();
         return operations.run(operation, Optional.of(volume.owner()), what, VolumeReport.class, progress -> {
             Store store = stores.at(volume.place());
             try (VmLock lock = images.lockOwners(store, names)) {
-                return change.make(store);
+                Volume present = require(store, volume);
+                images.refuseIntent(store, volume.name());
+                name.ifPresent(to -> refuseTaken(store, "rename " + volume, volume.named(to)));
+                if (bytes.isPresent()) {
+                    present = store.volumes().resize(volume.name(), bytes.get());
+                }
+                return VolumeReport.of(name.isPresent() ? rename(store, volume.name(), name.get()) : present);
             }
         });
+    }
+
+    private Volume rename(Store store, VolumeName from, VolumeName to) {
+        images.leave(store, to);
+        Volume renamed = store.volumes().rename(from, to);
+        images.leave(store, from);
+        return renamed;
     }
 
     /** Removes one; absent is fine. Snapshots keep its images for a while, see {@link Engine.Settings}. */

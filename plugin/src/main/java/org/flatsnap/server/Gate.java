@@ -202,6 +202,7 @@ final class Gate {
                 if (!Caller.suffices(caller.everywhere(), action.role())) {
                     throw forbidden(context, caller, action, Optional.empty(), "is not admin of all VMs");
                 }
+                VolumePaths.owner(context).ifPresent(owner -> context.attribute(VM, owner));
             }
         }
         if (Api.changes(context)) {

@@ -56,6 +56,7 @@ class ConfigurationTest {
                 freeze-timeout = "5s"
                 stop-timeout = "2m"
                 guard-retention = "12h"
+                retire-grace = "0s"
                 socket-group = "daemon"
                 view-owner = "daemon"
                 view-group = "daemon"
@@ -88,6 +89,7 @@ class ConfigurationTest {
                         Duration.ofSeconds(5),
                         Duration.ofMinutes(2),
                         Duration.ofHours(12),
+                        Duration.ZERO,
                         List.of(new StorePlace.Directory(Path.of("/a")), new StorePlace.Directory(Path.of("/c"))),
                         Map.of(new StorePlace.Directory(Path.of("/c")), Reserve.parse("20GiB")),
                         Optional.of("daemon"),
