@@ -56,6 +56,19 @@ public final class Reflink {
         }
     }
 
+    /**
+     * Gives an empty file the NOCOW flag of another file or of a directory, if that has it: btrfs takes it only before the first
+     * write, and hands it down only to what is made in a directory.
+     */
+    public static void copyNocow(Path source, Path target) throws IOException {
+        try (Descriptor from = Descriptor.open(source, CLibrary.O_RDONLY, 0);
+                Descriptor to = Descriptor.open(target, CLibrary.O_WRONLY, 0)) {
+            copyNocow(from, to);
+        } catch (LastErrorException e) {
+            throw new ErrnoException("FS_IOC_SETFLAGS", target, e);
+        }
+    }
+
     private static void cloneByPath(Descriptor from, Path source, Path target) throws ErrnoException {
         try (Memory arguments = new Memory(3 * Long.BYTES);
                 Memory oldPath = text(source);

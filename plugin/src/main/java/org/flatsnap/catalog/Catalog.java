@@ -174,16 +174,25 @@ public final class Catalog implements AutoCloseable {
     public void put(Snapshot snapshot) {
         requireNonNull(snapshot, "snapshot");
         Optional<Snapshot> before = change(snapshot.id(), into -> into.put(snapshot));
-        listeners.forEach(listener -> listener.changed(before, Optional.of(snapshot)));
+        tell(before, Optional.of(snapshot));
+    }
+
+    /** To listeners, one that is under way is not there. */
+    private void tell(Optional<Snapshot> before, Optional<Snapshot> after) {
+        Optional<Snapshot> shownBefore =
+                before.filter(snapshot -> !snapshot.labels().underWay());
+        Optional<Snapshot> shownAfter =
+                after.filter(snapshot -> !snapshot.labels().underWay());
+        if (shownBefore.isPresent() || shownAfter.isPresent()) {
+            listeners.forEach(listener -> listener.changed(shownBefore, shownAfter));
+        }
     }
 
     /** Removes a snapshot; without effect if it is not there. */
     public void remove(SnapshotId id) {
         requireNonNull(id, "id");
         Optional<Snapshot> before = change(id, from -> from.remove(id));
-        if (before.isPresent()) {
-            listeners.forEach(listener -> listener.changed(before, Optional.empty()));
-        }
+        tell(before, Optional.empty());
     }
 
     private <T> T change(SnapshotId id, Function<Index, T> change) {
@@ -201,7 +210,7 @@ public final class Catalog implements AutoCloseable {
         }
     }
 
-    /** The snapshot of this id. Costs two look-ups. */
+    /** The snapshot of this id, also one that is under way. Costs two look-ups. */
     public Optional<Snapshot> find(SnapshotId id) {
         requireNonNull(id, "id");
         return read(from -> from.find(id));
@@ -212,6 +221,21 @@ public final class Catalog implements AutoCloseable {
         requireNonNull(vm, "vm");
         requireNonNull(name, "name");
         return read(from -> from.find(vm, name));
+    }
+
+    /**
+     * All snapshots of this name, those under way too, which stand first; the newest before the others. Costs two look-ups for
+     * each.
+     */
+    public List<Snapshot> named(VmId vm, SnapshotName name) {
+        requireNonNull(vm, "vm");
+        requireNonNull(name, "name");
+        return read(from -> from.named(vm, name));
+    }
+
+    /** Those that their manager has not finished: only this, an id, an operation and {@link #named} lead to them. */
+    public List<Snapshot> underWay() {
+        return read(Index::underWay);
     }
 
     /** The snapshot this operation made; the newest, if it made several. Costs two look-ups. */
@@ -226,14 +250,25 @@ public final class Catalog implements AutoCloseable {
         return read(from -> from.newest(vm));
     }
 
-    /** The ids of a VM's snapshots. Costs a walk over them, without reading what is known of them. */
+    /** Every VM that has snapshots, those under way too. As {@link #vms()}, and a look-up for each under way. */
+    public Set<VmId> vmIds() {
+        return read(from -> {
+            Set<VmId> ids = new HashSet<>(from.rows().keySet());
+            from.underWay().forEach(snapshot -> ids.add(snapshot.vm()));
+            return ids;
+        });
+    }
+
+    /** The ids of a VM's snapshots, of those under way too. Costs a walk over them, without reading what is known of them. */
     public Set<SnapshotId> ids(VmId vm) {
         requireNonNull(vm, "vm");
         return read(from -> {
             Set<SnapshotId> ids = new HashSet<>();
-            from.walk(Keys.vm(vm), Bounds.NEWEST_FIRST)
-                    .forEachRemaining(
-                            entry -> ids.add(Stamp.endOf(entry.getKey()).id()));
+            for (byte[] prefix : List.of(Keys.vm(vm), Keys.underWay(vm))) {
+                from.walk(prefix, Bounds.NEWEST_FIRST)
+                        .forEachRemaining(
+                                entry -> ids.add(Stamp.endOf(entry.getKey()).id()));
+            }
             return ids;
         });
     }

@@ -231,6 +231,23 @@ final class Index implements Closeable {
         return first(Keys.name(vm, name));
     }
 
+    /** All of this name, those under way first, the newest before others. */
+    List<Snapshot> named(VmId vm, SnapshotName name) {
+        List<Snapshot> found = all(Keys.underWay(vm, name));
+        found.addAll(all(Keys.name(vm, name)));
+        return found;
+    }
+
+    List<Snapshot> underWay() {
+        return all(Keys.UNDER_WAY);
+    }
+
+    private List<Snapshot> all(byte[] prefix) {
+        List<Snapshot> found = new ArrayList<>();
+        walk(prefix, Bounds.NEWEST_FIRST).forEachRemaining(entry -> found.add(load(entry)));
+        return found;
+    }
+
     Optional<Snapshot> newest(VmId vm) {
         return first(Keys.vm(vm));
     }
@@ -336,13 +353,20 @@ final class Index implements Closeable {
     }
 
     private void add(Snapshot snapshot, byte[] bytes) {
-        VmId vm = snapshot.vm();
-        VmRow before = rows.get(vm);
-        VmRow row = before == null ? VmRow.first(nextVm++, snapshot) : before.plus(snapshot);
         long record = records.add(bytes);
         byte[] stamp = Stamp.of(snapshot).bytes();
         byte[] value = ByteBuffer.allocate(Long.BYTES).putLong(record).array();
         Keys.of(snapshot).forEach(prefix -> words.put(Keys.join(prefix, stamp), value));
+        if (!snapshot.labels().underWay()) {
+            show(snapshot, record, stamp);
+        }
+    }
+
+    /** Enters it where lists and queries look. */
+    private void show(Snapshot snapshot, long record, byte[] stamp) {
+        VmId vm = snapshot.vm();
+        VmRow before = rows.get(vm);
+        VmRow row = before == null ? VmRow.first(nextVm++, snapshot) : before.plus(snapshot);
         Row summary = Row.of(snapshot, record, row.number());
         times.put(stamp, summary.value());
         if (readUntil.map(end -> Arrays.compareUnsigned(stamp, end) < 0).orElse(true)) {
@@ -354,6 +378,14 @@ final class Index implements Closeable {
 
     private void take(Snapshot snapshot, long record) {
         Stamp stamp = Stamp.of(snapshot);
+        Keys.of(snapshot).forEach(prefix -> words.remove(Keys.join(prefix, stamp.bytes())));
+        records.remove(record);
+        if (!snapshot.labels().underWay()) {
+            hide(snapshot, stamp);
+        }
+    }
+
+    private void hide(Snapshot snapshot, Stamp stamp) {
         VmId vm = snapshot.vm();
         VmRow row = rows.get(vm);
         if (row == null) {
@@ -361,10 +393,7 @@ final class Index implements Closeable {
         }
         counts.add(snapshot.labels().tags(), -1);
         timeline.remove(stamp);
-        byte[] key = stamp.bytes();
-        times.remove(key);
-        Keys.of(snapshot).forEach(prefix -> words.remove(Keys.join(prefix, key)));
-        records.remove(record);
+        times.remove(stamp.bytes());
         if (!row.newest().equals(stamp)) {
             set(vm, Optional.of(row.minusOld()));
         } else {

@@ -21,6 +21,9 @@ final class Keys {
     /** Begins every key. */
     static final byte[] ANY = {};
 
+    /** Begins every key of a snapshot that its manager has not finished. */
+    static final byte[] UNDER_WAY = {'w'};
+
     private static final byte[] NUL = {0};
 
     private Keys() {}
@@ -45,6 +48,16 @@ final class Keys {
         return join(kind('m'), word(vm.value()), word(name));
     }
 
+    /** Of one that its manager has not finished. */
+    static byte[] underWay(VmId vm, SnapshotName name) {
+        return join(underWay(vm), word(name.value()));
+    }
+
+    /** Of those of a VM that its manager has not finished. */
+    static byte[] underWay(VmId vm) {
+        return join(UNDER_WAY, word(vm.value()));
+    }
+
     static byte[] name(String name) {
         return join(kind('n'), word(name));
     }
@@ -57,8 +70,12 @@ final class Keys {
         return join(kind('u'), word(vm.value()), word(tag.value()));
     }
 
-    /** The prefixes under which a snapshot is found. */
+    /** The prefixes under which a snapshot is found; one that is under way by those only that no list or query walks. */
     static List<byte[]> of(Snapshot snapshot) {
+        if (snapshot.labels().underWay()) {
+            return List.of(
+                    id(snapshot.id()), operation(snapshot.operation()), underWay(snapshot.vm(), snapshot.name()));
+        }
         List<byte[]> prefixes = new ArrayList<>(List.of(
                 vm(snapshot.vm()),
                 id(snapshot.id()),

@@ -116,6 +116,16 @@ final class SnapshotRecord {
             text(out, tag.value());
         }
         out.writeBoolean(labels.held());
+        out.writeInt(labels.gone().size());
+        for (DiskName disk : labels.gone()) {
+            text(out, disk.value());
+        }
+        out.writeBoolean(labels.underWay());
+        out.writeBoolean(labels.retired().isPresent());
+        if (labels.retired().isPresent()) {
+            instant(out, labels.retired().get());
+        }
+        optional(out, labels.parent().map(SnapshotName::value));
     }
 
     private static void quiescence(DataOutputStream out, Quiescence quiescence) throws IOException {
@@ -177,7 +187,19 @@ final class SnapshotRecord {
         for (int left = in.getInt(); left > 0; left--) {
             tags.add(TAGS.get(text(in)));
         }
-        return new Labels(description, tags, flag(in));
+        boolean held = flag(in);
+        TreeSet<DiskName> gone = new TreeSet<>();
+        for (int left = in.getInt(); left > 0; left--) {
+            gone.add(DISKS.get(text(in)));
+        }
+        return new Labels(
+                description,
+                tags,
+                held,
+                gone,
+                flag(in),
+                flag(in) ? Optional.of(instant(in)) : Optional.empty(),
+                optional(in).map(SnapshotName::new));
     }
 
     private static Quiescence quiescence(ByteBuffer in) {

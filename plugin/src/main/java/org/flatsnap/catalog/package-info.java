@@ -19,6 +19,7 @@
  *                  "n" name NUL stamp                                            one name on all VMs
  *                  "t" tag NUL stamp                                             one tag
  *                  "u" vm NUL tag NUL stamp                                      one tag on some VMs
+ *                  "w" vm NUL name NUL stamp                                     what its manager has not finished
  * times            stamp                            record, VM, tags, texts      all VMs in any time range; what is read into memory
  * counts           tag; empty                       number of snapshots (8)      the choice of the best index
  * vms              vm                               number, newest stamp, name   the list of VMs
@@ -26,6 +27,9 @@
  * results-by-time  time operation                   nothing                      dropping old results
  * marks            "clean"                          nothing                      an unclean end
  * </pre>
+ *
+ * <p>A snapshot that its manager has not finished ({@code Labels.underWay}) has the keys "i", "o" and "w" alone: no list, count
+ * or query meets it.
  *
  * <p>Behind each value stands a CRC32C over the map's name, the key and the value ({@code Table}); behind each record one over
  * itself ({@code Heap}), and it has to have the stamp for which it was read.

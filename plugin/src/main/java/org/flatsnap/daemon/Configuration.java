@@ -12,6 +12,7 @@ import java.time.ZoneId;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -44,10 +45,12 @@ import org.tomlj.TomlTable;
  * @param socket the unix socket of the API
  * @param view where the tree of snapshots is mounted
  * @param zone in which dates are told
- * @param libvirt the URI of the hypervisor
+ * @param management who has the VMs
+ * @param libvirt the URI of the hypervisor, where libvirt has them
  * @param freezeTimeout the longest a guest may stand still
  * @param stopTimeout how long a guest may take to shut down before its power is cut
  * @param guardRetention how long the snapshot taken before a rollback stays
+ * @param retireGrace how long a snapshot stays when Proxmox VE has removed all its disks; may be zero
  * @param stores where the stores are
  * @param reserves the room that is left to guests, of the stores that say it
  * @param socketGroup whose members may connect to the socket; empty for the daemon's own group
@@ -60,16 +63,33 @@ public record Configuration(
         Path socket,
         Path view,
         ZoneId zone,
+        Management management,
         String libvirt,
         Duration freezeTimeout,
         Duration stopTimeout,
         Duration guardRetention,
+        Duration retireGrace,
         List<StorePlace> stores,
         Map<StorePlace, Reserve> reserves,
         Optional<String> socketGroup,
         List<AccessRule> access,
         Optional<Network> network,
         ViewAccess viewAccess) {
+    /** Who has the VMs of this host. */
+    public enum Management {
+        /** Plain libvirt. */
+        LIBVIRT,
+        /** Proxmox VE. */
+        PROXMOX;
+
+        /** Where each host of a Proxmox cluster has its guests' configuration, on the file system of pve-cluster. */
+        private static final Path NODES = Path.of("/etc/pve/nodes");
+
+        static Management ofThisHost() {
+            return Files.isDirectory(NODES) ? PROXMOX : LIBVIRT;
+        }
+    }
+
     private static final Pattern DURATION = Pattern.compile("([0-9]{1,5})(ms|s|m|h|d)");
     private static final Pattern MODE = Pattern.compile("0?[0-7]{3}");
     private static final Set<String> KEYS = new TreeSet<>(Set.of(
@@ -77,10 +97,12 @@ public record Configuration(
             "socket",
             "view",
             "time-zone",
+            "manager",
             "libvirt",
             "freeze-timeout",
             "stop-timeout",
             "guard-retention",
+            "retire-grace",
             "store",
             "socket-group",
             "access",
@@ -136,10 +158,12 @@ public record Configuration(
                     value("socket", Path.of("/run/flatsnap/flatsnapd.sock"), Reader::path),
                     value("view", Path.of("/snapshots"), Reader::path),
                     value("time-zone", ZoneId.systemDefault(), Reader::zone),
+                    value("manager", Management.ofThisHost(), Reader::management),
                     value("libvirt", "qemu:///system", Reader::notEmpty),
                     value("freeze-timeout", Duration.ofSeconds(8), Reader::standstill),
                     value("stop-timeout", Duration.ofSeconds(60), Reader::duration),
                     value("guard-retention", Duration.ofDays(7), Reader::duration),
+                    value("retire-grace", Duration.ofDays(1), Reader::grace),
                     stores(reserves),
                     Map.copyOf(reserves),
                     value("socket-group", Optional.empty(), Reader::group),
@@ -383,6 +407,15 @@ public record Configuration(
             }
         }
 
+        private static Management management(String text) {
+            for (Management management : Management.values()) {
+                if (management.name().toLowerCase(Locale.ROOT).equals(text)) {
+                    return management;
+                }
+            }
+            throw new IllegalArgumentException("\"libvirt\" or \"proxmox\"");
+        }
+
         private static String notEmpty(String text) {
             if (text.isBlank()) {
                 throw new IllegalArgumentException("a libvirt URI such as \"qemu:///system\"");
@@ -404,6 +437,10 @@ public record Configuration(
                 case "h" -> Duration.ofHours(number);
                 default -> Duration.ofDays(number);
             };
+        }
+
+        private static Duration grace(String text) {
+            return text.equals("0s") ? Duration.ZERO : duration(text);
         }
 
         /** Longer, and the guest's own watchdogs act; shorter, and no agent answers in time. */

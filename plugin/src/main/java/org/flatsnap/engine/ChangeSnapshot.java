@@ -36,14 +36,7 @@ final class ChangeSnapshot {
         try (VmLock lock = stores.lock(named.vm(), named.stores())) {
             References.refuseOther(named, references.ownSnapshot(named.vm(), snapshot));
             Snapshot present = present(named);
-            if (present.labels().held()) {
-                throw new Problem(
-                        Code.REFUSED,
-                        "cannot delete snapshot " + present.name(),
-                        "it is held",
-                        "Lift the hold first: flatsnap release " + vm + " " + present.name());
-            }
-            refuseNeeded(present);
+            refuseDeleting(present, vm);
             progress.step("freeing snapshot " + present.name());
             decided.accept(present);
             remove(present);
@@ -56,6 +49,18 @@ final class ChangeSnapshot {
         return stores.require(snapshot.home())
                 .read(snapshot.vm(), snapshot.id())
                 .isEmpty();
+    }
+
+    /** Refuses to delete what somebody holds, or needs just now. */
+    void refuseDeleting(Snapshot snapshot, String vm) {
+        if (snapshot.labels().held()) {
+            throw new Problem(
+                    Code.REFUSED,
+                    "cannot delete snapshot " + snapshot.name(),
+                    "it is held",
+                    "Lift the hold first: flatsnap release " + vm + " " + snapshot.name());
+        }
+        refuseNeeded(snapshot);
     }
 
     private void refuseNeeded(Snapshot snapshot) {
@@ -93,12 +98,24 @@ final class ChangeSnapshot {
         Snapshot named = named(vm, snapshot);
         try (VmLock lock = stores.lock(named.vm(), List.of(named.home()))) {
             References.refuseOther(named, references.ownSnapshot(named.vm(), snapshot));
-            Snapshot present = present(named);
-            Snapshot changed = present.with(change.apply(present.labels()));
-            stores.require(present.home()).replace(changed);
-            catalog.put(changed);
-            return changed;
+            return relabelLocked(named, change);
         }
+    }
+
+    /** The same of one that nobody has to be able to name. */
+    Snapshot relabelKnown(Snapshot named, UnaryOperator<Labels> change) {
+        try (VmLock lock = stores.lock(named.vm(), List.of(named.home()))) {
+            return relabelLocked(named, change);
+        }
+    }
+
+    /** The caller holds the VM's lock. */
+    Snapshot relabelLocked(Snapshot named, UnaryOperator<Labels> change) {
+        Snapshot present = present(named);
+        Snapshot changed = present.with(change.apply(present.labels()));
+        stores.require(present.home()).replace(changed);
+        catalog.put(changed);
+        return changed;
     }
 
     private Snapshot named(String vm, String snapshot) {

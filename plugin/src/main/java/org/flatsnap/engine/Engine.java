@@ -3,6 +3,7 @@ package org.flatsnap.engine;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
@@ -14,6 +15,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
@@ -21,15 +23,18 @@ import org.flatsnap.catalog.Catalog;
 import org.flatsnap.catalog.CatalogListener;
 import org.flatsnap.catalog.VmEntry;
 import org.flatsnap.hypervisor.GuestNotes;
-import org.flatsnap.hypervisor.Quiescer;
+import org.flatsnap.hypervisor.Standstill;
 import org.flatsnap.manager.Manager;
 import org.flatsnap.model.Disk;
 import org.flatsnap.model.DiskImage;
 import org.flatsnap.model.DiskName;
 import org.flatsnap.model.Labels;
 import org.flatsnap.model.OperationId;
+import org.flatsnap.model.Place;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.Snapshot;
+import org.flatsnap.model.SnapshotId;
+import org.flatsnap.model.StoreId;
 import org.flatsnap.model.Vm;
 import org.flatsnap.model.VmId;
 import org.flatsnap.model.VmName;
@@ -61,7 +66,7 @@ public final class Engine implements AutoCloseable {
     private final Stores stores;
     private final Manager manager;
     private final Catalog catalog;
-    private final Quiescer quiescer;
+    private final Standstill standstill;
     private final References references;
     private final Operations operations;
     private final TakeSnapshot taking;
@@ -72,7 +77,10 @@ public final class Engine implements AutoCloseable {
     private final Recovery recovery;
     private final ForeignSnapshots foreign;
     private final ExpireGuards expiring;
+    private final ManagedVolumes volumes;
+    private final VolumeSnapshots volumeSnapshots;
     private final Doctor doctor;
+    private final Optional<KeptSnapshots> kept;
     private final FollowOthers following;
     private final AtomicBoolean healing = new AtomicBoolean();
     private final ScheduledExecutorService housekeeper =
@@ -84,38 +92,71 @@ public final class Engine implements AutoCloseable {
      * @param node this host's name
      * @param guardRetention how long the snapshot taken before a rollback stays
      * @param stopPatience how long a guest may take to shut down before its power is cut
+     * @param retireGrace how long a snapshot stays when all its disks are gone
      */
-    public record Settings(String node, Duration guardRetention, Duration stopPatience) {}
+    public record Settings(String node, Duration guardRetention, Duration stopPatience, Duration retireGrace) {
+        /** With a day of grace. */
+        public Settings(String node, Duration guardRetention, Duration stopPatience) {
+            this(node, guardRetention, stopPatience, Duration.ofDays(1));
+        }
+    }
 
     /** Nothing runs before {@link #start}. */
     public Engine(
             Stores stores,
             Manager manager,
             Catalog catalog,
-            Quiescer quiescer,
+            Standstill standstill,
             GuestNotes notes,
             Clock clock,
             Settings settings) {
         this.stores = stores;
         this.manager = manager;
         this.catalog = catalog;
-        this.quiescer = quiescer;
+        this.standstill = standstill;
         this.references = new References(manager, catalog);
         this.operations = new Operations(catalog, stores, clock);
-        this.taking = new TakeSnapshot(references, stores, catalog, quiescer, clock);
+        this.taking = new TakeSnapshot(references, stores, catalog, standstill, clock);
         this.changing = new ChangeSnapshot(references, stores, catalog);
         FinishRollback finishing = new FinishRollback(stores, manager, operations, notes, settings.node());
         GuardSnapshot guarding = new GuardSnapshot(stores, taking, clock, settings.guardRetention());
+        DecideRollback deciding = new DecideRollback(stores, guarding, finishing, changing);
         this.rolling = new RollBack(
-                references, stores, manager, operations, guarding, finishing, changing, notes, settings.stopPatience());
+                references,
+                stores,
+                manager,
+                operations,
+                guarding,
+                finishing,
+                changing,
+                deciding,
+                notes,
+                settings.stopPatience());
         this.cloning = new CloneVm(references, stores, manager, finishing, changing);
         this.measuring = new MeasureSpace(references, stores, catalog);
         Mirror mirror = new Mirror(catalog);
         this.recovery = new Recovery(stores, manager, catalog, finishing, operations, guarding, notes, mirror);
         this.following = new FollowOthers(stores, mirror, this::doubt);
         this.foreign = new ForeignSnapshots(references, stores, manager, catalog);
-        this.expiring = new ExpireGuards(catalog, changing, clock);
-        this.doctor = new Doctor(stores, manager, quiescer);
+        this.expiring = new ExpireGuards(catalog, changing, clock, settings.retireGrace());
+        VolumeImages images = new VolumeImages(stores, catalog, changing, clock, settings.retireGrace());
+        this.volumes = new ManagedVolumes(stores, images, operations);
+        this.volumeSnapshots = new VolumeSnapshots(
+                stores, catalog, images, operations, taking, changing, deciding, finishing, this::orderly);
+        this.doctor = new Doctor(stores, manager, standstill);
+        this.kept = manager.snapshots()
+                .map(keeper -> new KeptSnapshots(
+                        keeper,
+                        manager,
+                        references,
+                        stores,
+                        catalog,
+                        changing,
+                        finishing,
+                        operations,
+                        notes,
+                        clock,
+                        settings.stopPatience()));
     }
 
     /** Undoes and finishes what an earlier daemon left, fills the catalog if need be, and begins to keep house. */
@@ -125,7 +166,7 @@ public final class Engine implements AutoCloseable {
 
     /** The same, told what it does where that takes long. */
     public void start(Progress progress) {
-        quiescer.recover();
+        standstill.recover();
         recovery.start(progress);
         foreign.refresh();
         catalog.listen(new CatalogListener() {
@@ -151,6 +192,7 @@ public final class Engine implements AutoCloseable {
     /** What is done every few seconds; any thread may do it. */
     void keepHouse() {
         recovery.again();
+        kept.ifPresent(KeptSnapshots::follow);
     }
 
     /** What is done every few minutes; any thread may do it. */
@@ -205,7 +247,8 @@ public final class Engine implements AutoCloseable {
                 Optional.of(request.vm()),
                 "take a snapshot of " + request.vm(),
                 Snapshot.class,
-                progress -> taking.take(request, progress));
+                progress -> kept.map(keeping -> keeping.take(request, progress))
+                        .orElseGet(() -> taking.take(request, progress)));
     }
 
     /** Puts disks back to a snapshot; a guard of the state before is taken first. */
@@ -216,7 +259,8 @@ public final class Engine implements AutoCloseable {
                 "roll back " + request.vm() + " to " + request.snapshot(),
                 RollbackResult.class,
                 result -> true,
-                progress -> rolling.rollBack(request, progress)));
+                progress -> kept.map(keeping -> keeping.rollBack(request, progress))
+                        .orElseGet(() -> rolling.rollBack(request, progress))));
     }
 
     /** Goes back to the newest guard; guarded itself, so that a second undo undoes the first. */
@@ -227,7 +271,8 @@ public final class Engine implements AutoCloseable {
                 "undo the rollback of " + vm,
                 RollbackResult.class,
                 result -> true,
-                progress -> rolling.undo(operation, vm, stop, progress)));
+                progress -> kept.map(keeping -> keeping.undo(vm))
+                        .orElseGet(() -> rolling.undo(operation, vm, stop, progress))));
     }
 
     /**
@@ -241,36 +286,36 @@ public final class Engine implements AutoCloseable {
             if (!(e instanceof Problem problem) || HALF_WAY.contains(problem.code())) {
                 recovery.doubtAll();
             }
-            try {
-                housekeeper.execute(guarded(this::keepHouse));
-            } catch (RejectedExecutionException stopping) {
-                LOG.debug("the next daemon looks after it", stopping);
-            }
+            settleSoon();
             throw e;
+        }
+    }
+
+    private void settleSoon() {
+        try {
+            housekeeper.execute(guarded(this::keepHouse));
+        } catch (RejectedExecutionException stopping) {
+            LOG.debug("the next daemon looks after it", stopping);
         }
     }
 
     /** Makes a new VM, which is off, from a snapshot. */
     public CloneResult clone(OperationId operation, String vm, String snapshot, VmName name) {
         return operations.run(
-                operation,
-                Optional.of(vm),
-                "clone " + vm + " at " + snapshot,
-                CloneResult.class,
-                progress -> cloning.clone(operation, vm, snapshot, name, progress));
+                operation, Optional.of(vm), "clone " + vm + " at " + snapshot, CloneResult.class, progress -> kept.map(
+                                keeping -> keeping.cloneVm(name))
+                        .orElseGet(() -> cloning.clone(operation, vm, snapshot, name, progress)));
     }
 
     /** Deletes a snapshot that is not held; gives what it was. */
     public Snapshot delete(OperationId operation, String vm, String snapshot) {
         String what = "delete snapshot " + snapshot + " of " + vm;
-        return orderly(() -> operations.runOnce(
-                operation,
-                Optional.of(vm),
-                what,
-                Snapshot.class,
-                changing::isGone,
-                progress -> changing.delete(
-                        vm, snapshot, going -> operations.announce(operation, what, going, going.home()), progress)));
+        return orderly(() ->
+                operations.runOnce(operation, Optional.of(vm), what, Snapshot.class, changing::isGone, progress -> {
+                    Consumer<Snapshot> decided = going -> operations.announce(operation, what, going, going.home());
+                    return kept.map(keeping -> keeping.delete(vm, snapshot, decided, progress))
+                            .orElseGet(() -> changing.delete(vm, snapshot, decided, progress));
+                }));
     }
 
     /** Changes what people say about a snapshot. */
@@ -280,7 +325,8 @@ public final class Engine implements AutoCloseable {
                 Optional.of(vm),
                 "change snapshot " + snapshot + " of " + vm,
                 Snapshot.class,
-                progress -> changing.relabel(vm, snapshot, change));
+                progress -> kept.map(keeping -> keeping.relabel(vm, snapshot, change))
+                        .orElseGet(() -> changing.relabel(vm, snapshot, change)));
     }
 
     /** Takes over a snapshot that others took. */
@@ -356,7 +402,50 @@ public final class Engine implements AutoCloseable {
 
     /** Examines everything flatsnap stands on. */
     public List<Finding> examine() {
-        return doctor.examine();
+        List<Finding> findings = new ArrayList<>(doctor.examine());
+        kept.ifPresent(keeping -> findings.addAll(keeping.findings()));
+        return findings;
+    }
+
+    /** The disks that stores keep for Proxmox VE. */
+    public ManagedVolumes volumes() {
+        return volumes;
+    }
+
+    /** Their snapshots. */
+    public VolumeSnapshots volumeSnapshots() {
+        return volumeSnapshots;
+    }
+
+    /** Uses a store from now on, also after a restart. Cheap if it is used already. */
+    public StoreReport useStore(Place place) {
+        Optional<Store> opened = stores.use(place);
+        if (opened.isPresent()) {
+            recovery.admit(opened.get());
+            settleSoon();
+        }
+        return store(place);
+    }
+
+    /** A store that is used. */
+    public StoreReport store(Place place) {
+        return StoreReport.of(stores.at(place));
+    }
+
+    /** Uses a store no more that {@link #useStore} made known. Nothing on it is touched; absent is fine. */
+    public void forgetStore(Place place) {
+        stores.forget(place).ifPresent(this::forgetSnapshots);
+    }
+
+    /** What nobody can reach is not to be listed. */
+    private void forgetSnapshots(StoreId home) {
+        for (VmId vm : catalog.vmIds()) {
+            for (SnapshotId id : catalog.ids(vm)) {
+                catalog.find(id)
+                        .filter(snapshot -> snapshot.home().equals(home))
+                        .ifPresent(snapshot -> catalog.remove(id));
+            }
+        }
     }
 
     /** What is under way. */
@@ -403,7 +492,7 @@ public final class Engine implements AutoCloseable {
     public void close() {
         end(follower);
         housekeeper.shutdownNow();
-        quiescer.close();
+        standstill.close();
         stores.close();
     }
 }

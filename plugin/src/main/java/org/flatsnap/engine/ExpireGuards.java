@@ -1,8 +1,11 @@
 package org.flatsnap.engine;
 
 import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.flatsnap.catalog.Catalog;
 import org.flatsnap.catalog.Page;
 import org.flatsnap.catalog.SnapshotQuery;
@@ -11,18 +14,21 @@ import org.flatsnap.model.Snapshot;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Frees guard snapshots whose time has come and that nobody holds. */
+/** Frees snapshots whose time has come and that nobody holds: guards, and those all of whose disks are gone. */
 final class ExpireGuards {
     private static final Logger LOG = LoggerFactory.getLogger(ExpireGuards.class);
 
     private final Catalog catalog;
     private final ChangeSnapshot changing;
     private final Clock clock;
+    private final Duration grace;
 
-    ExpireGuards(Catalog catalog, ChangeSnapshot changing, Clock clock) {
+    /** @param grace how long a snapshot stays when all its disks are gone */
+    ExpireGuards(Catalog catalog, ChangeSnapshot changing, Clock clock, Duration grace) {
         this.catalog = catalog;
         this.changing = changing;
         this.clock = clock;
+        this.grace = grace;
     }
 
     void run() {
@@ -36,20 +42,23 @@ final class ExpireGuards {
             }
             query = query.from(page.next().get());
         }
-        for (Snapshot guard : expired) {
+        for (Snapshot due : expired) {
             try {
-                changing.delete(guard.vm().value(), guard.id().value(), going -> {}, step -> LOG.debug("{}", step));
-                LOG.info("guard {} of VM {} has expired and was freed", guard.name(), guard.vmName());
+                changing.delete(due.vm().value(), due.id().value(), going -> {}, step -> LOG.debug("{}", step));
+                LOG.info("snapshot {} of VM {} has expired and was freed", due.name(), due.vmName());
             } catch (Problem e) {
-                LOG.warn("guard {} of VM {} stays for now: {}", guard.name(), guard.vmName(), e.getMessage());
+                LOG.warn("snapshot {} of VM {} stays for now: {}", due.name(), due.vmName(), e.getMessage());
             }
         }
     }
 
     private boolean expired(Snapshot snapshot) {
         return !snapshot.labels().held()
-                && snapshot.guard()
-                        .map(guard -> guard.expiresAt().isBefore(clock.instant()))
-                        .orElse(false);
+                && (over(snapshot.guard().map(Snapshot.Guard::expiresAt))
+                        || over(snapshot.labels().retired().map(since -> since.plus(grace))));
+    }
+
+    private boolean over(Optional<Instant> end) {
+        return end.filter(moment -> !moment.isAfter(clock.instant())).isPresent();
     }
 }

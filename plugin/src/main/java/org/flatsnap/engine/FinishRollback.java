@@ -73,6 +73,11 @@ final class FinishRollback {
         }
     }
 
+    /** Whether something is left to be done where the VM is defined when the disks are in place; with volumes there never is. */
+    static boolean wantsManager(Intent intent) {
+        return intent.definition().isPresent() || intent.firmware().isPresent() || intent.start();
+    }
+
     private boolean decidedHere(Intent intent) {
         return intent.node().equals(node);
     }

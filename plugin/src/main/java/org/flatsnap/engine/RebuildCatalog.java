@@ -98,8 +98,18 @@ final class RebuildCatalog {
 
     /** All that the catalog holds, as far as it can be read. */
     private final class Known implements Iterator<Snapshot> {
-        private final Queue<Snapshot> page = new ArrayDeque<>();
+        private final Queue<Snapshot> page = new ArrayDeque<>(underWay());
         private Optional<SnapshotQuery> next = Optional.of(SnapshotQuery.ALL.limitedTo(STEP));
+
+        private List<Snapshot> underWay() {
+            try {
+                return catalog.underWay();
+            } catch (Problem e) {
+                // The pages tell.
+                LOG.debug("what is under way on stores out of reach is not read", e);
+                return List.of();
+            }
+        }
 
         @Override
         public boolean hasNext() {

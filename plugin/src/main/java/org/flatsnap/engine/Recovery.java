@@ -10,9 +10,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.stream.Collectors;
 import org.flatsnap.catalog.Catalog;
-import org.flatsnap.catalog.VmEntry;
 import org.flatsnap.engine.GuardSnapshot.Replaced;
 import org.flatsnap.hypervisor.GuestNotes;
 import org.flatsnap.hypervisor.GuestNotes.Kind;
@@ -91,6 +89,13 @@ final class Recovery {
             stores.open().forEach(this::reconcile);
         }
         settle();
+    }
+
+    /** A store that is used from now on: when this returns the catalog has what it has; what is left to do there is due. */
+    synchronized void admit(Store store) {
+        listen(store);
+        reconcile(store);
+        due.add(store);
     }
 
     /** From time to time: stores that have come back, rollbacks and leftovers that had to wait or that a dead host left. */
@@ -204,7 +209,8 @@ final class Recovery {
     /** Whoever decided it is not at it any more, and no other host is. */
     private void finishWithRight(Store store, Store primary, Intent intent) {
         Optional<Vm> vm = manager.find(intent.vm());
-        boolean elsewhere = vm.isEmpty() && !intent.node().equals(finishing.node());
+        boolean elsewhere =
+                vm.isEmpty() && !intent.node().equals(finishing.node()) && FinishRollback.wantsManager(intent);
         if (elsewhere && left.contains(intent.operation())) {
             return;
         }
@@ -377,7 +383,7 @@ final class Recovery {
     private void reconcile(Store store) {
         try {
             boolean shared = store.shared();
-            Set<VmId> elsewhere = catalog.vms().stream().map(VmEntry::vm).collect(Collectors.toSet());
+            Set<VmId> elsewhere = catalog.vmIds();
             int[] changed = new int[1];
             store.published((vm, published) -> {
                 elsewhere.remove(vm);

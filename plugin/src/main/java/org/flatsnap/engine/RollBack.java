@@ -3,17 +3,14 @@ package org.flatsnap.engine;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import org.flatsnap.engine.GuardSnapshot.Replaced;
+import org.flatsnap.engine.DecideRollback.Plan;
 import org.flatsnap.hypervisor.GuestNotes;
 import org.flatsnap.hypervisor.GuestNotes.Kind;
 import org.flatsnap.manager.Manager;
@@ -24,13 +21,9 @@ import org.flatsnap.model.OperationId;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.Problem.Code;
 import org.flatsnap.model.Snapshot;
-import org.flatsnap.model.SnapshotId;
-import org.flatsnap.model.StoreId;
 import org.flatsnap.model.Vm;
 import org.flatsnap.model.VmState;
-import org.flatsnap.store.DiskStamp;
 import org.flatsnap.store.Intent;
-import org.flatsnap.store.Staged;
 import org.flatsnap.store.Store;
 import org.flatsnap.store.VmLock;
 
@@ -39,7 +32,7 @@ import org.flatsnap.store.VmLock;
  *
  * <ol>
  *   <li>Check everything that can be checked: disks, stores, other users of the files. Stop the VM if that is allowed.
- *   <li>Lock the VM. Publish a guard: an ordinary snapshot of exactly the files that will be replaced.
+ *   <li>{@link DecideRollback}: lock the VM. Publish a guard: an ordinary snapshot of exactly the files that will be replaced.
  *   <li>Stage clones of the snapshot's images next to the live disks. All that needs room happens here.
  *   <li>Write the intent. From here on the VM cannot start and the rollback will be finished, whoever does it.
  *   <li>{@link FinishRollback}: rename the staged disks over the live ones, restore the definition, lift the intent.
@@ -55,6 +48,7 @@ final class RollBack {
     private final GuardSnapshot guarding;
     private final FinishRollback finishing;
     private final ChangeSnapshot changing;
+    private final DecideRollback deciding;
     private final GuestNotes notes;
     private final Operations operations;
     private final Duration stopPatience;
@@ -67,6 +61,7 @@ final class RollBack {
             GuardSnapshot guarding,
             FinishRollback finishing,
             ChangeSnapshot changing,
+            DecideRollback deciding,
             GuestNotes notes,
             Duration stopPatience) {
         this.references = references;
@@ -76,6 +71,7 @@ final class RollBack {
         this.guarding = guarding;
         this.finishing = finishing;
         this.changing = changing;
+        this.deciding = deciding;
         this.notes = notes;
         this.stopPatience = stopPatience;
     }
@@ -107,19 +103,6 @@ final class RollBack {
                         "Guards expire; roll back to another snapshot, see 'flatsnap list " + vm + "'"));
         Snapshot.Guard why = guard.guard().orElseThrow();
         return new Plan(operation, guard, guard.disks(), why.partial(), stop, "undo of " + why.before());
-    }
-
-    private record Plan(
-            OperationId operation,
-            Snapshot target,
-            List<DiskImage> images,
-            boolean partial,
-            boolean stop,
-            String description) {
-
-        List<StoreId> stores() {
-            return images.stream().map(DiskImage::store).distinct().toList();
-        }
     }
 
     private static List<DiskImage> choose(Vm vm, Snapshot target, Set<DiskName> chosen) {
@@ -208,36 +191,12 @@ final class RollBack {
             References.refuseOther(plan.target(), wish.get().target());
             changing.present(plan.target());
             Vm vm = references.again(found);
-            stores.refuseIntent(vm, plan.stores());
             requireOff(vm, "it was started again just now");
-            FinishRollback.refuseInUse(
-                    vm.name().value(),
-                    plan.images().stream().map(image -> Path.of(image.source())).toList());
-            progress.step("taking a guard snapshot of the present state");
-            Map<DiskName, DiskStamp> guarded = stamps(plan);
-            Optional<Snapshot> guard = guard(plan, vm, progress);
-            progress.step("staging " + plan.images().size() + (plan.images().size() == 1 ? " disk" : " disks"));
-            Intent intent;
-            try {
-                intent = decide(plan, vm, guard.map(Snapshot::id), guarded, ran);
-            } catch (Problem e) {
-                guard.ifPresent(unused -> withdraw(unused, e));
-                throw e;
-            }
+            Intent intent = deciding.decide(
+                    plan, vm, ran, () -> requireOff(references.again(vm), "it was started just now"), progress);
             progress.step("putting the disks in place");
             finishing.swap(intent);
             return intent;
-        }
-    }
-
-    /** The guard of a rollback that was not done: an undo must not find it. */
-    private void withdraw(Snapshot guard, Problem because) {
-        try {
-            if (stores.require(guard.home()).intent(guard.vm()).isEmpty()) {
-                changing.remove(guard);
-            }
-        } catch (Problem e) {
-            because.addSuppressed(e);
         }
     }
 
@@ -332,67 +291,5 @@ final class RollBack {
                     "Shut it down, or let flatsnap stop and restart it with --stop");
         }
         FinishRollback.refuseSavedMemory(vm);
-    }
-
-    private Map<DiskName, DiskStamp> stamps(Plan plan) {
-        Map<DiskName, DiskStamp> stamps = new HashMap<>();
-        for (DiskImage image : plan.images()) {
-            stores.require(image.store())
-                    .stamp(Path.of(image.source()))
-                    .ifPresent(stamp -> stamps.put(image.disk(), stamp));
-        }
-        return stamps;
-    }
-
-    private Optional<Snapshot> guard(Plan plan, Vm vm, Progress progress) {
-        List<Replaced> files = plan.images().stream()
-                .map(image -> new Replaced(image.disk(), image.store(), Path.of(image.source())))
-                .toList();
-        return guarding.take(plan.operation(), vm, files, plan.description(), plan.partial(), progress);
-    }
-
-    /** Stages everything and writes the intent; if it throws, nothing has happened. */
-    private Intent decide(
-            Plan plan, Vm vm, Optional<SnapshotId> guard, Map<DiskName, DiskStamp> guarded, boolean start) {
-        List<Staged> staged = new ArrayList<>();
-        try {
-            for (StoreId id : plan.stores()) {
-                List<DiskImage> here = plan.images().stream()
-                        .filter(image -> image.store().equals(id))
-                        .toList();
-                staged.add(stores.require(id).stage(plan.operation(), plan.target(), here, guarded));
-            }
-            // Without a guard the present definition would be kept nowhere, so it stays; and others keep no definition.
-            boolean whole = !plan.partial()
-                    && guard.isPresent()
-                    && plan.target().foreign().isEmpty();
-            Intent intent = new Intent(
-                    plan.operation(),
-                    finishing.node(),
-                    vm.id(),
-                    plan.target().id(),
-                    guard,
-                    staged.stream().flatMap(part -> part.swaps().stream()).toList(),
-                    whole ? plan.target().firmware() : Optional.empty(),
-                    whole ? Optional.of(finishing.definition(plan.target())) : Optional.empty(),
-                    start);
-            try {
-                finishing.write(intent);
-                finishing.stageFirmware(intent);
-                // While the intent stands nobody can start the VM; this finds who did just before.
-                requireOff(references.again(vm), "it was started just now");
-                FinishRollback.refuseInUse(vm.name().value(), intent);
-                finishing.refuseChanged(intent);
-            } catch (Problem e) {
-                if (!finishing.takenBack(intent, e)) {
-                    staged.forEach(Staged::keep);
-                }
-                throw e;
-            }
-            staged.forEach(Staged::keep);
-            return intent;
-        } finally {
-            Closing.each(staged, Staged::close);
-        }
     }
 }

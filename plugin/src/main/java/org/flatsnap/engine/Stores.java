@@ -8,13 +8,16 @@ import java.util.Collection;
 import java.util.Comparator;
 import java.util.Deque;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.flatsnap.model.Disk;
 import org.flatsnap.model.OperationId;
+import org.flatsnap.model.Place;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.Problem.Code;
 import org.flatsnap.model.StoreId;
@@ -30,13 +33,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The configured stores, each open or known to be out of reach. One that cannot be opened does not keep the daemon from
+ * The stores that are configured or were made known since, each open or known to be out of reach. One that cannot be opened does not keep the daemon from
  * serving the others. Safe for use by several threads.
  */
 public final class Stores implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Stores.class);
 
-    private final List<StorePlace> configured;
+    private final Set<StorePlace> configured;
+    private final Set<StorePlace> places;
     private final Map<StorePlace, Reserve> reserves;
     private final Duration patience;
     private final KnownStores known;
@@ -60,7 +64,9 @@ public final class Stores implements AutoCloseable {
      */
     public Stores(
             List<StorePlace> configured, Map<StorePlace, Reserve> reserves, KnownStores known, Duration patience) {
-        this.configured = List.copyOf(configured);
+        this.configured = Set.copyOf(configured);
+        this.places = new LinkedHashSet<>(configured);
+        known.added().forEach(place -> places.add(StorePlace.of(place)));
         this.reserves = Map.copyOf(reserves);
         this.known = known;
         this.patience = patience;
@@ -70,16 +76,10 @@ public final class Stores implements AutoCloseable {
     /** Tries again to open those that could not be; gives the ones that could be now. */
     public synchronized List<Store> openMissing() {
         List<Store> opened = new ArrayList<>();
-        for (StorePlace place : configured) {
+        for (StorePlace place : places) {
             if (!open.containsKey(place)) {
                 try {
-                    refuseNested(place);
-                    Store store = place.open(known.at(place));
-                    refuseTwin(place, store);
-                    known.remember(place, store.id());
-                    open.put(place, store);
-                    closed.remove(place);
-                    opened.add(store);
+                    opened.add(open(place));
                 } catch (Problem e) {
                     if (closed.put(place, e) == null) {
                         LOG.warn("{}", e.getMessage());
@@ -90,6 +90,71 @@ public final class Stores implements AutoCloseable {
         return opened;
     }
 
+    private Store open(StorePlace place) {
+        refuseNested(place);
+        Store store = place.open(known.at(place));
+        refuseTwin(place, store);
+        known.remember(place, store.id());
+        open.put(place, store);
+        closed.remove(place);
+        return store;
+    }
+
+    /**
+     * Uses the store at a place from now on, also after a restart.
+     *
+     * @return the store if it was not open before
+     * @throws Problem if it cannot be opened; then nothing is remembered
+     */
+    synchronized Optional<Store> use(Place named) {
+        StorePlace place = StorePlace.of(named);
+        if (open.containsKey(place)) {
+            return Optional.empty();
+        }
+        Store store = open(place);
+        if (places.add(place)) {
+            known.add(place);
+        }
+        return Optional.of(store);
+    }
+
+    /**
+     * Uses the store at a place no more, unless the configuration names it. Nothing on it is touched.
+     *
+     * @return which it was, if it was open
+     */
+    synchronized Optional<StoreId> forget(Place named) {
+        StorePlace place = StorePlace.of(named);
+        if (configured.contains(place) || !places.contains(place)) {
+            return Optional.empty();
+        }
+        known.forget(place);
+        places.remove(place);
+        closed.remove(place);
+        Optional<Store> store = Optional.ofNullable(open.remove(place));
+        store.ifPresent(Store::close);
+        return store.map(Store::id);
+    }
+
+    /** The store at a place; a {@link Problem} if it is out of reach or not used. */
+    synchronized Store at(Place named) {
+        StorePlace place = StorePlace.of(named);
+        Store store = open.get(place);
+        if (store != null) {
+            return store;
+        }
+        Problem obstacle = closed.get(place);
+        if (obstacle != null) {
+            throw obstacle;
+        }
+        throw new Problem(
+                Code.NOT_FOUND,
+                "cannot use the store " + named,
+                "flatsnapd has not been told of it",
+                "'pvesm status' tells it of every storage that Proxmox VE has; elsewhere, add its [[store]] to"
+                        + " /etc/flatsnap/flatsnap.toml and restart flatsnapd");
+    }
+
     private void refuseTwin(StorePlace place, Store store) {
         for (Store other : open.values()) {
             if (other.id().equals(store.id())) {
@@ -98,7 +163,7 @@ public final class Stores implements AutoCloseable {
                         "cannot use the store " + place,
                         "it has the identity of " + other.place()
                                 + ": one is a copy of the other, or both are the same",
-                        "Name each store once in /etc/flatsnap/flatsnap.toml");
+                        "Name each store once, in /etc/flatsnap/flatsnap.toml or as a storage of Proxmox VE");
             }
         }
     }
@@ -111,7 +176,7 @@ public final class Stores implements AutoCloseable {
                         "cannot use the store " + place,
                         "it and the store " + other
                                 + " lie within each other, so each would take the other's work for its own",
-                        "Name only the upper one in /etc/flatsnap/flatsnap.toml");
+                        "Name only the upper one, in /etc/flatsnap/flatsnap.toml or as a storage of Proxmox VE");
             }
         }
     }
@@ -140,11 +205,12 @@ public final class Stores implements AutoCloseable {
 
     /** One store; a {@link Problem} if it is out of reach. */
     public Store require(StoreId id) {
-        return find(id).orElseThrow(() -> new Problem(
-                Code.UNAVAILABLE,
-                "cannot reach the store " + id,
-                "it is not mounted or not configured",
-                "Mount it, or add its [[store]] to /etc/flatsnap/flatsnap.toml; 'flatsnap doctor' tells more"));
+        return find(id).orElseThrow(
+                        () -> new Problem(
+                                Code.UNAVAILABLE,
+                                "cannot reach the store " + id,
+                                "it is not mounted, or not used any more",
+                                "Mount it, add its [[store]] to /etc/flatsnap/flatsnap.toml, or its storage to Proxmox VE; 'flatsnap doctor' tells more"));
     }
 
     /** What an operation answered, if one of the stores within reach has kept it. */

@@ -6,6 +6,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.regex.Pattern;
 import org.flatsnap.hypervisor.Libvirt;
 import org.flatsnap.hypervisor.Libvirt.DomainDescription;
 import org.flatsnap.model.DiskName;
@@ -17,6 +18,8 @@ import org.flatsnap.model.VmState;
 
 /** VMs that plain libvirt manages: what {@code virsh list --all} shows. */
 public final class LibvirtManager implements Manager {
+    private static final Pattern UUID_SHAPE = Pattern.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}");
+
     private final Libvirt libvirt;
     private final String uri;
 
@@ -36,7 +39,8 @@ public final class LibvirtManager implements Manager {
 
     @Override
     public Optional<Vm> find(VmId vm) {
-        return libvirt.domain(vm).map(LibvirtManager::vm);
+        // Libvirt takes an id that is no UUID, as other managers have them, for an error.
+        return UUID_SHAPE.matcher(vm.value()).matches() ? libvirt.domain(vm).map(LibvirtManager::vm) : Optional.empty();
     }
 
     private static Vm vm(DomainDescription domain) {

@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.lang.reflect.ParameterizedType;
 import java.time.DateTimeException;
 import java.time.Instant;
+import java.util.Collection;
 import java.util.Optional;
 import java.util.function.Function;
 
@@ -40,6 +41,7 @@ public final class Json {
                 .registerTypeAdapter(SnapshotId.class, text(SnapshotId::new))
                 .registerTypeAdapter(SnapshotName.class, text(SnapshotName::new))
                 .registerTypeAdapter(DiskName.class, text(DiskName::new))
+                .registerTypeAdapter(VolumeName.class, text(VolumeName::new))
                 .registerTypeAdapter(Tag.class, text(Tag::new))
                 .registerTypeAdapter(Description.class, text(Description::new))
                 .registerTypeAdapter(OperationId.class, text(OperationId::parse))
@@ -66,6 +68,29 @@ public final class Json {
                 return parse.apply(in.nextString());
             }
         }.nullSafe();
+    }
+
+    /** Leaves a value out while it is false or empty, so that most records do not tell of it. */
+    static final class LeftOut implements TypeAdapterFactory {
+        @Override
+        public <T> TypeAdapter<T> create(Gson gson, TypeToken<T> type) {
+            TypeAdapter<T> present = gson.getAdapter(type);
+            return new TypeAdapter<>() {
+                @Override
+                public void write(JsonWriter out, T value) throws IOException {
+                    if (Boolean.FALSE.equals(value) || value instanceof Collection<?> values && values.isEmpty()) {
+                        out.nullValue();
+                    } else {
+                        present.write(out, value);
+                    }
+                }
+
+                @Override
+                public T read(JsonReader in) throws IOException {
+                    return present.read(in);
+                }
+            };
+        }
     }
 
     private static final class OptionalFactory implements TypeAdapterFactory {

@@ -116,6 +116,12 @@ public record Snapshot(
                 id, vm, vmName, name, takenAt, others, guard, foreign, quiescence, home, disks, firmware, operation);
     }
 
+    /** The same with further disks, taken one after the other. */
+    public Snapshot extended(List<DiskImage> all, Quiescence reached) {
+        return new Snapshot(
+                id, vm, vmName, name, takenAt, labels, guard, foreign, reached, home, all, firmware, operation);
+    }
+
     /** Whether it is somebody else's, to be read and not changed. */
     public boolean untouchable() {
         return foreign.filter(maker -> !maker.adopted()).isPresent();

@@ -25,7 +25,17 @@ enum Action implements RouteRole {
     READ_AUDIT(Scope.HOST, Role.ADMIN),
     LIST_TOKENS(Scope.HOST, Role.ADMIN),
     CREATE_TOKEN(Scope.HOST, Role.ADMIN),
-    REVOKE_TOKEN(Scope.HOST, Role.ADMIN);
+    REVOKE_TOKEN(Scope.HOST, Role.ADMIN),
+    USE_STORE(Scope.HOST, Role.ADMIN),
+    FORGET_STORE(Scope.HOST, Role.ADMIN),
+    READ_VOLUMES(Scope.HOST, Role.ADMIN),
+    CREATE_VOLUME(Scope.HOST, Role.ADMIN),
+    CHANGE_VOLUME(Scope.HOST, Role.ADMIN),
+    REMOVE_VOLUME(Scope.HOST, Role.ADMIN),
+    CLONE_VOLUME(Scope.HOST, Role.ADMIN),
+    TAKE_VOLUME(Scope.HOST, Role.ADMIN),
+    DELETE_VOLUME_SNAPSHOT(Scope.HOST, Role.ADMIN),
+    ROLLBACK_VOLUME(Scope.HOST, Role.ADMIN);
 
     /** On what the role has to be. */
     enum Scope {

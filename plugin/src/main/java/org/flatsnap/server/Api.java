@@ -63,7 +63,27 @@ import org.flatsnap.server.Gate.Sight;
  * GET    /v1/tokens                                   {tokens: [token]}
  * POST   /v1/tokens                                   {name, role, vms?, expires?}: 201 {token, secret}, on this host only
  * DELETE /v1/tokens/{token}                           the token that was
+ *
+ * PUT    /v1/stores                                   {place}: store, used from now on, also after a restart
+ * GET    /v1/stores?place                             store, 404 when it is not used
+ * DELETE /v1/stores?place                             {}: uses one no more that PUT made known; absent is fine
+ * GET    /v1/volumes?place&amp;vmid                       {volumes: [volume]}
+ * POST   /v1/volumes?place                            {name, bytes}: 201 volume
+ * GET    /v1/volumes/{volume}?place                   volume
+ * PATCH  /v1/volumes/{volume}?place                   {bytes?, name?}: volume
+ * DELETE /v1/volumes/{volume}?place                   {}, absent is fine
+ * POST   /v1/volumes/{volume}/clone?place             {to, snapshot?}: 201 volume
+ * GET    /v1/volumes/{volume}/snapshots?place         {snapshots: [{name, id, takenAt, bytes}]}, oldest first
+ * POST   /v1/volumes/{volume}/snapshots?place         {name, guest?}: 201 {name, id, takenAt, bytes}
+ * GET    /v1/volumes/{volume}/snapshots/{snapshot}?place            {name, id, takenAt, bytes, path?}
+ * DELETE /v1/volumes/{volume}/snapshots/{snapshot}?place            {}, absent is fine
+ * POST   /v1/volumes/{volume}/snapshots/{snapshot}/rollback?place   {guest?}: {guard?: name}
  * </pre>
+ *
+ * <p>Stores, volumes and their snapshots are for Proxmox VE's storage plugin. A place is a directory's absolute path or a ZFS
+ * dataset; a store is {place, store, engine, totalBytes, usedBytes, availableBytes}; a volume is {name, path, bytes, usedBytes,
+ * madeAt}; a guest is {vmid, type: qemu or lxc, name?, ctime?: seconds since 1970, running?: true or false, snapstate?}, what Proxmox
+ * VE's configuration says of the volume's owner.
  *
  * <p>{@link Action} says which role each takes. Lists leave out what the caller may not see.
  *
@@ -110,7 +130,7 @@ final class Api {
 
     /** A handler of a request that changes something. */
     @FunctionalInterface
-    private interface Change {
+    interface Change {
         void handle(Context context, OperationId operation) throws IOException;
     }
 
@@ -137,13 +157,14 @@ final class Api {
         routes.get("/v1/tokens", tokens::list, Action.LIST_TOKENS);
         routes.post("/v1/tokens", tokens::create, Action.CREATE_TOKEN);
         routes.delete("/v1/tokens/{token}", tokens::revoke, Action.REVOKE_TOKEN);
+        new VolumePaths(engine).register(routes);
     }
 
     static boolean changes(Context context) {
         return context.method() != HandlerType.GET && context.method() != HandlerType.HEAD;
     }
 
-    private static Handler changing(Change change) {
+    static Handler changing(Change change) {
         return context -> {
             OperationId operation = Optional.ofNullable(context.header(OPERATION_ID))
                     .map(OperationId::parse)
@@ -238,7 +259,7 @@ final class Api {
             SortedSet<Tag> tags = new TreeSet<>(labels.tags());
             tags.removeAll(removed);
             tags.addAll(added);
-            return new Labels(description.orElse(labels.description()), tags, held.orElse(labels.held()));
+            return labels.saying(description.orElse(labels.description()), tags, held.orElse(labels.held()));
         };
         context.json(engine.relabel(operation, vm(context), snapshot(context), change));
     }

@@ -13,6 +13,7 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.StringReader;
+import java.math.BigDecimal;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
@@ -46,6 +47,11 @@ final class RequestBody {
     static RequestBody of(Context context, Set<String> keys) throws IOException {
         String text = text(context);
         Map<String, JsonElement> members = text.isBlank() ? Map.of() : parse(text);
+        refuseUnknown(members, keys);
+        return new RequestBody(members);
+    }
+
+    private static void refuseUnknown(Map<String, JsonElement> members, Set<String> keys) {
         for (String key : members.keySet()) {
             if (!keys.contains(key)) {
                 throw malformed(
@@ -53,7 +59,6 @@ final class RequestBody {
                         keys.isEmpty() ? "Send none" : "Use " + String.join(", ", new TreeSet<>(keys)));
             }
         }
-        return new RequestBody(members);
     }
 
     private static String text(Context context) throws IOException {
@@ -110,6 +115,41 @@ final class RequestBody {
                 return primitive.getAsBoolean();
             }
             throw wrongType(key, "true or false");
+        });
+    }
+
+    /** A whole number. */
+    Optional<Long> number(String key) {
+        String expected = "a whole number below 2^63";
+        return member(key).map(value -> {
+            if (value instanceof JsonPrimitive primitive && primitive.isNumber()) {
+                try {
+                    return new BigDecimal(primitive.getAsString()).longValueExact();
+                } catch (ArithmeticException | NumberFormatException e) {
+                    throw wrongType(key, expected);
+                }
+            }
+            throw wrongType(key, expected);
+        });
+    }
+
+    long requiredNumber(String key) {
+        return number(key).orElseThrow(() -> malformed("its key '" + key + "' is missing", "Add it, a whole number"));
+    }
+
+    /**
+     * An object in it.
+     *
+     * @param keys what that may have
+     */
+    Optional<RequestBody> object(String key, Set<String> keys) {
+        return member(key).map(value -> {
+            if (!value.isJsonObject()) {
+                throw wrongType(key, "an object");
+            }
+            Map<String, JsonElement> inner = value.getAsJsonObject().asMap();
+            refuseUnknown(inner, keys);
+            return new RequestBody(inner);
         });
     }
 

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.Optional;
 
 /**
  * Bytes of a published snapshot, which never change while they can be read. What was deleted meanwhile is told by
@@ -25,6 +26,11 @@ public interface Content {
 
     /** Opens it for reading; it stays readable until closed, also when the snapshot is deleted meanwhile. */
     Reader open() throws IOException;
+
+    /** The file that it is; empty if it can be read by {@link #open} alone. */
+    default Optional<Path> file() {
+        return Optional.empty();
+    }
 
     /** A file that is replaced and never written to. */
     static Content of(Path file) {

@@ -14,6 +14,7 @@ import java.util.function.Consumer;
 import org.flatsnap.linux.Durability;
 import org.flatsnap.model.OperationId;
 import org.flatsnap.model.Problem;
+import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.SnapshotId;
 import org.flatsnap.model.StoreId;
 import org.flatsnap.model.VmId;
@@ -53,6 +54,19 @@ abstract class FiledStore implements Store {
             requireMounted();
             return FileLock.take(layout.rollbackLock(vm), vm, patience);
         });
+    }
+
+    /** Refuses to put an image into a snapshot over another one. */
+    static void requireFurther(Snapshot snapshot, List<DiskSource> disks) {
+        for (DiskSource source : disks) {
+            if (snapshot.disk(source.disk()).isPresent()) {
+                throw new Problem(
+                        Problem.Code.EXISTS,
+                        "cannot add disk " + source.disk() + " to snapshot " + snapshot.name(),
+                        "the snapshot has a disk of that name",
+                        "Take another snapshot of it");
+            }
+        }
     }
 
     @Override

@@ -78,6 +78,7 @@ final class Leftovers {
                     staging.keep();
                     return false;
                 }
+                store.volumes().recover(staging);
                 LOG.info("cleared {}, left by an interrupted operation", directory);
                 return true;
             } catch (Problem e) {

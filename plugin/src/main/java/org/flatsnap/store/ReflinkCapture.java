@@ -11,21 +11,27 @@ import org.flatsnap.linux.Reflink;
 import org.flatsnap.model.DiskImage;
 import org.flatsnap.model.Snapshot;
 
-/** A snapshot directory built in staging and published by a rename. */
+/**
+ * A snapshot directory built in staging and published by a rename; or images that are put into one that stands, where nobody
+ * sees them before its record names them.
+ */
 final class ReflinkCapture implements Capture {
     private static final String SNAPSHOT = "snapshot";
 
     private final ReflinkStore store;
     private final Staging staging;
     private final List<DiskSource> disks;
+    private final boolean further;
     private final Path directory;
     private final List<Path> files = new ArrayList<>();
     private final List<DiskImage> images = new ArrayList<>();
 
-    ReflinkCapture(ReflinkStore store, Staging staging, List<DiskSource> disks) throws IOException {
+    /** @param further whether the images are for a snapshot that is published already */
+    ReflinkCapture(ReflinkStore store, Staging staging, List<DiskSource> disks, boolean further) throws IOException {
         this.store = store;
         this.staging = staging;
         this.disks = disks;
+        this.further = further;
         this.directory = Files.createDirectory(staging.directory().resolve(SNAPSHOT));
         Files.createDirectory(Layout.images(directory));
     }
@@ -72,6 +78,10 @@ final class ReflinkCapture implements Capture {
     @Override
     public void publish(Snapshot snapshot) {
         store.attempt("cannot publish snapshot " + snapshot.name(), () -> {
+            if (further) {
+                extend(snapshot);
+                return;
+            }
             CheckedFile.create(directory.resolve(Layout.METADATA), snapshot);
             Durability.sync(directory);
             Path published = store.layout().snapshot(snapshot.vm(), snapshot.id());
@@ -81,6 +91,17 @@ final class ReflinkCapture implements Capture {
             Durability.sync(published.getParent());
             store.tell(snapshot.vm(), snapshot.id());
         });
+    }
+
+    private void extend(Snapshot snapshot) throws IOException {
+        Path published = Layout.images(store.layout().snapshot(snapshot.vm(), snapshot.id()));
+        for (DiskImage image : images) {
+            String name = Layout.fileName(image.disk());
+            // In place of one that a kill left there without a record.
+            Files.move(Layout.images(directory).resolve(name), published.resolve(name), StandardCopyOption.ATOMIC_MOVE);
+        }
+        Durability.sync(published);
+        store.replace(snapshot);
     }
 
     @Override

@@ -70,8 +70,7 @@ final class ReflinkCloneOut implements CloneOut {
         try {
             for (Link link : links) {
                 Path target = Path.of(link.target());
-                Files.createLink(target, staging.directory().resolve(link.staged()));
-                Durability.sync(target.getParent());
+                store.volumes().link(staging.directory().resolve(link.staged()), target);
             }
         } catch (IOException e) {
             clone.unlink();
@@ -104,7 +103,7 @@ final class ReflinkCloneOut implements CloneOut {
             Path target = Path.of(link.target());
             try {
                 if (Files.isSameFile(target, staging.directory().resolve(link.staged()))) {
-                    Files.delete(target);
+                    store.volumes().unlink(target);
                 }
             } catch (NoSuchFileException e) {
                 // Never made, which is what is wanted.

@@ -54,6 +54,7 @@ public final class ReflinkStore extends FiledStore {
     private final Optional<String> host;
     private final ChangeLog log;
     private final ChangeReader reader = new ChangeReader();
+    private final ReflinkVolumes volumes;
 
     private ReflinkStore(Path root, Layout layout, StoreIdentity identity, Optional<String> host) {
         super(layout, identity);
@@ -61,6 +62,7 @@ public final class ReflinkStore extends FiledStore {
         this.layout = layout;
         this.host = host;
         this.log = new ChangeLog(layout.changeLog(), ChangeLog.LIMIT);
+        this.volumes = new ReflinkVolumes(this, root);
     }
 
     /** Opens the store at a directory under the kernel's name of this host. */
@@ -162,7 +164,21 @@ public final class ReflinkStore extends FiledStore {
         return produce("cannot begin snapshot " + snapshot, () -> {
             Staging staging = Staging.create(layout.staging(operation));
             try {
-                return new ReflinkCapture(this, staging, List.copyOf(disks));
+                return new ReflinkCapture(this, staging, List.copyOf(disks), false);
+            } catch (IOException e) {
+                staging.close();
+                throw e;
+            }
+        });
+    }
+
+    @Override
+    public Capture extend(OperationId operation, Snapshot snapshot, List<DiskSource> disks) {
+        requireFurther(snapshot, disks);
+        return produce("cannot add to snapshot " + snapshot.name(), () -> {
+            Staging staging = Staging.create(layout.staging(operation));
+            try {
+                return new ReflinkCapture(this, staging, List.copyOf(disks), true);
             } catch (IOException e) {
                 staging.close();
                 throw e;
@@ -322,6 +338,11 @@ public final class ReflinkStore extends FiledStore {
 
     private ReflinkSpace space() {
         return new ReflinkSpace(root, layout, published());
+    }
+
+    @Override
+    public ReflinkVolumes volumes() {
+        return volumes;
     }
 
     @Override

@@ -72,6 +72,17 @@ public interface Store extends AutoCloseable {
     Capture capture(OperationId operation, VmId vm, SnapshotId id, List<DiskSource> disks);
 
     /**
+     * Begins to add images of further disks to a published snapshot: as {@link #capture}, but {@link Capture#publish} takes the
+     * snapshot with all its images, old and new, and replaces what is known about it in one atomic step. Until then, also after a
+     * kill, it stands as it was, and the same can be begun again. What was saved beside its images stays: there is nothing to
+     * save.
+     *
+     * @param disks none of a name that the snapshot has an image of
+     * @throws Problem with code EXISTS if it has one
+     */
+    Capture extend(OperationId operation, Snapshot snapshot, List<DiskSource> disks);
+
+    /**
      * Reads every published snapshot, in no order, while the stream is consumed; close it.
      *
      * @param damaged told of each one that cannot be read; it is left where it is
@@ -145,6 +156,9 @@ public interface Store extends AutoCloseable {
 
     /** What deleting all of these together would free, in bytes; unknown ones count nothing. As exact as {@link #exclusiveBytes}. */
     long freedByDeleting(Set<SnapshotId> snapshots);
+
+    /** The disks that it keeps for a manager. */
+    Volumes volumes();
 
     /** What a live disk is like now, to be told from another one later; empty if there is none. */
     Optional<DiskStamp> stamp(Path live);

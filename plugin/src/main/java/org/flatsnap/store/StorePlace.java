@@ -3,7 +3,9 @@ package org.flatsnap.store;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.flatsnap.linux.zfs.DatasetName;
+import org.flatsnap.model.Place;
 import org.flatsnap.model.Problem;
+import org.flatsnap.model.Quoted;
 import org.flatsnap.model.StoreId;
 
 /** Where the configuration says a store is; {@link #toString()} is what people know it by. */
@@ -45,6 +47,23 @@ public sealed interface StorePlace {
         @Override
         public String toString() {
             return name.toString();
+        }
+    }
+
+    /** Of what people say; a {@link Problem} if it names nothing that can be. */
+    static StorePlace of(Place place) {
+        if (place.directory()) {
+            return new Directory(Path.of(place.value()));
+        }
+        try {
+            return new Dataset(new DatasetName(place.value()));
+        } catch (IllegalArgumentException e) {
+            throw new Problem(
+                    Problem.Code.INVALID,
+                    "cannot use the store " + Quoted.of(place.value()),
+                    String.valueOf(e.getMessage()),
+                    "Name a directory such as /mnt/vms, or a ZFS dataset such as tank/vms",
+                    e);
         }
     }
 

@@ -591,6 +591,16 @@ public final class ZfsStore extends FiledStore {
     }
 
     @Override
+    public Volumes volumes() {
+        throw new Problem(Code.UNSUPPORTED, "cannot keep volumes", "this is being built", "Use a directory");
+    }
+
+    @Override
+    public Capture extend(OperationId operation, Snapshot snapshot, List<DiskSource> disks) {
+        throw new Problem(Code.UNSUPPORTED, "cannot extend", "this is being built", "Use a directory");
+    }
+
+    @Override
     public Optional<DiskStamp> stamp(Path live) {
         return produce("cannot examine " + live, () -> swaps.stamp(disk(live)));
     }

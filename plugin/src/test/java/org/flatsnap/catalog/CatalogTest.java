@@ -82,6 +82,63 @@ class CatalogTest {
     }
 
     @Test
+    void whatItsManagerHasNotFinishedIsInNoListAndFoundByThoseWhoKnowIt() {
+        Snapshot before = taken("s0", NOON);
+        Snapshot finished = taken("s1", NOON.plusSeconds(1));
+        Snapshot begun = finished.with(finished.labels().underWay(true));
+        try (Catalog catalog = openFilled(before)) {
+            List<Optional<Snapshot>> told = new ArrayList<>();
+            catalog.listen(new CatalogListener() {
+                @Override
+                public void changed(Optional<Snapshot> old, Optional<Snapshot> present) {
+                    told.add(old);
+                    told.add(present);
+                }
+
+                @Override
+                public void replaced() {}
+
+                @Override
+                public void damaged() {}
+            });
+            catalog.put(begun);
+
+            assertThat(catalog.underWay()).containsExactly(begun);
+            assertThat(catalog.named(WEB01, begun.name())).containsExactly(begun);
+            assertThat(catalog.find(begun.id())).contains(begun);
+            assertThat(catalog.find(WEB01, begun.name())).isEmpty();
+            assertThat(catalog.newest(WEB01)).contains(before);
+            assertThat(catalog.query(SnapshotQuery.ALL).snapshots()).containsExactly(before);
+            assertThat(catalog.vm(WEB01).orElseThrow().snapshots()).isEqualTo(1);
+            assertThat(told).isEmpty();
+
+            catalog.put(finished);
+
+            assertThat(told).containsExactly(Optional.empty(), Optional.of(finished));
+            assertThat(catalog.underWay()).isEmpty();
+            assertHoldsExactly(catalog, List.of(before, finished));
+
+            catalog.put(begun);
+            catalog.remove(begun.id());
+
+            assertThat(catalog.underWay()).isEmpty();
+            assertHoldsExactly(catalog, List.of(before));
+        }
+    }
+
+    @Test
+    void whatIsUnderWayIsThereAfterARestart() {
+        Snapshot begun = taken("s1", NOON);
+        begun = begun.with(begun.labels().underWay(true));
+        try (Catalog catalog = openFilled(begun)) {
+            assertThat(catalog.vms()).isEmpty();
+        }
+        try (Catalog catalog = open()) {
+            assertThat(catalog.underWay()).containsExactly(begun);
+        }
+    }
+
+    @Test
     void aRemovedSnapshotLeavesNoTrace() {
         Snapshot first = taken("s1", NOON);
         Snapshot second = taken("s2", NOON.plusSeconds(1));

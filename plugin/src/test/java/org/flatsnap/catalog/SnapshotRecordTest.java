@@ -7,6 +7,7 @@ import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.TreeSet;
 import java.util.UUID;
 import org.flatsnap.model.Consistency;
 import org.flatsnap.model.Description;
@@ -32,7 +33,11 @@ class SnapshotRecordTest {
             new VmName("größe 移行"),
             new SnapshotName("s 𐍈"),
             Instant.parse("-1000-01-01T00:00:00.000000001Z"),
-            new Labels(new Description("two\nlines"), Snapshots.tags("größe", "prod"), true),
+            new Labels(new Description("two\nlines"), Snapshots.tags("größe", "prod"), true)
+                    .without(new TreeSet<>(List.of(new DiskName("vda"), new DiskName("vm-100-disk-0"))))
+                    .underWay(true)
+                    .retired(Instant.MIN)
+                    .after(Optional.of(new SnapshotName("s 0"))),
             Optional.of(new Snapshot.Guard("rollback to s1", true, Instant.MAX)),
             Optional.of(new Snapshot.Foreign("autosnap", true)),
             new Quiescence(Consistency.FILESYSTEM, Consistency.CRASH, VmState.PAUSED, 1, Long.MAX_VALUE, true, "note"),

@@ -32,6 +32,7 @@ class ConfigurationPropertyTest {
             freeze-timeout = "5s"
             stop-timeout = "2m"
             guard-retention = "12h"
+            retire-grace = "24h"
             [[store]]
             path = "/a"
             reserve = "5%"

@@ -51,10 +51,12 @@ class ConfigurationTest {
                 socket = "/run/x.sock"
                 view = "/view"
                 time-zone = "Europe/Vienna"
+                manager = "proxmox"
                 libvirt = "test:///default"
                 freeze-timeout = "5s"
                 stop-timeout = "2m"
                 guard-retention = "12h"
+                retire-grace = "0s"
                 socket-group = "daemon"
                 view-owner = "daemon"
                 view-group = "daemon"
@@ -82,10 +84,12 @@ class ConfigurationTest {
                         Path.of("/run/x.sock"),
                         Path.of("/view"),
                         ZoneId.of("Europe/Vienna"),
+                        Configuration.Management.PROXMOX,
                         "test:///default",
                         Duration.ofSeconds(5),
                         Duration.ofMinutes(2),
                         Duration.ofHours(12),
+                        Duration.ZERO,
                         List.of(new StorePlace.Directory(Path.of("/a")), new StorePlace.Directory(Path.of("/c"))),
                         Map.of(new StorePlace.Directory(Path.of("/c")), Reserve.parse("20GiB")),
                         Optional.of("daemon"),
@@ -135,6 +139,7 @@ class ConfigurationTest {
                 "freeze-timeout = '0s' | line 1 | 'freeze-timeout' | positive",
                 "freeze-timeout = 10 | line 1 | not a text | in quotes",
                 "freeze-timeout = '5m' | line 1 | 'freeze-timeout' | between",
+                "manager = 'vmware' | line 1 | 'manager' is \"vmware\" | \"libvirt\" or \"proxmox\"",
                 "libvirt = '' | line 1 | 'libvirt' | qemu:///system",
                 "store = '/x' | line 1 | not a list of tables | [[store]]",
                 "store = ['/x'] | line 1 | not a list of tables | [[store]]",

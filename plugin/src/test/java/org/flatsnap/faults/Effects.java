@@ -34,7 +34,7 @@ enum Effects {
             + "|java/lang/(Process|ProcessBuilder|ProcessHandle|Runtime)"
             + "|org/libvirt/(Connect|Domain)"
             + "|org/flatsnap/hypervisor/(AgentLibrary|Guests|Libvirt)"
-            + "|org/flatsnap/manager/Manager"
+            + "|org/flatsnap/manager/(Manager|SnapshotKeeper)"
             + "|org/flatsnap/linux/(CLibrary|Descriptor|Durability|FileIdentity|Flock|Reflink|OpenFiles|Programs)"
             + "|org/flatsnap/linux/zfs/(LibZfsCore|ZfsCore|ZfsPrograms|ZvolDevices)");
 
@@ -66,14 +66,16 @@ enum Effects {
             rule("org/flatsnap/hypervisor/Libvirt\\.(define|start|stop)", CHANGE),
             rule("org/flatsnap/hypervisor/Libvirt\\..*", NOTHING),
             rule("org/flatsnap/manager/Manager\\.(define|restoreDefinition|start|stop)", CHANGE),
-            rule("org/flatsnap/manager/Manager\\.(describe|find|prepareClone|vms)", NOTHING),
+            rule("org/flatsnap/manager/Manager\\.(describe|find|prepareClone|snapshots|vms)", NOTHING),
+            rule("org/flatsnap/manager/SnapshotKeeper\\.(delete|describe|rollBack|take)", CHANGE),
+            rule("org/flatsnap/manager/SnapshotKeeper\\.(refuseName|tree|trees)", NOTHING),
             // Both only ask.
             rule("org/flatsnap/linux/(Extents|Descriptor)\\..*", "org/flatsnap/linux/CLibrary\\.ioctl", LOOK),
             rule("org/flatsnap/linux/CLibrary\\.(fchmod|fchown|fsync|ioctl|setxattr|unlink)", CHANGE),
             rule("org/flatsnap/linux/CLibrary\\.(flock|getxattr|open|statfs|statx)", LOOK),
             rule("org/flatsnap/linux/CLibrary\\.(close|strerror)", NOTHING),
             rule("org/flatsnap/linux/Descriptor\\..*", NOTHING),
-            rule("org/flatsnap/linux/(Durability\\.sync|FileIdentity\\.copy|Reflink\\.cloneFile)", CHANGE),
+            rule("org/flatsnap/linux/(Durability\\.sync|FileIdentity\\.copy|Reflink\\.(cloneFile|copyNocow))", CHANGE),
             rule("org/flatsnap/linux/(FileIdentity|Reflink)\\..*", NOTHING),
             rule("org/flatsnap/linux/Flock\\.tryLock", LOOK),
             rule("org/flatsnap/linux/(Flock|OpenFiles|Programs)\\..*", NOTHING),

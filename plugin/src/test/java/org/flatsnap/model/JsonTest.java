@@ -3,6 +3,10 @@ package org.flatsnap.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
 
 class JsonTest {
@@ -23,6 +27,23 @@ class JsonTest {
         assertThat(json)
                 .contains("\"name\":\"s1\"", "\"takenAt\":\"2026-11-22T08:16:37.123Z\"", "\"achieved\":\"filesystem\"")
                 .doesNotContain("firmware");
+    }
+
+    @Test
+    void labelsThatSayNothingAreLeftOutAndReadAsNothing() {
+        Labels plain = new Labels(new Description("x"), Snapshots.tags("prod"), true);
+        Labels full = plain.without(new TreeSet<>(Set.of(new DiskName("vm-100-disk-0"))))
+                .underWay(true)
+                .retired(Snapshots.NOON)
+                .after(Optional.of(new SnapshotName("s0")));
+
+        assertThat(Json.COMPACT.toJson(plain)).isEqualTo("{\"description\":\"x\",\"tags\":[\"prod\"],\"held\":true}");
+        assertThat(Json.COMPACT.toJson(full))
+                .contains("\"gone\":[\"vm-100-disk-0\"],\"underWay\":true,\"retired\":\"", "\"parent\":\"s0\"");
+        for (Labels labels : List.of(plain, full)) {
+            assertThat(Json.COMPACT.fromJson(Json.COMPACT.toJson(labels), Labels.class))
+                    .isEqualTo(labels);
+        }
     }
 
     @Test

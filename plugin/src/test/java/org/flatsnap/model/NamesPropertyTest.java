@@ -50,6 +50,11 @@ class NamesPropertyTest {
     }
 
     @Property
+    void volumeNames(@ForAll("texts") String text) throws IOException {
+        component(text, VolumeName::new, VolumeName.class);
+    }
+
+    @Property
     void vmIds(@ForAll("texts") String text) throws IOException {
         component(text, VmId::new, VmId.class);
     }

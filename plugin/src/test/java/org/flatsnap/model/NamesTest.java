@@ -32,6 +32,44 @@ class NamesTest {
         assertRefused(name, why);
     }
 
+    @ParameterizedTest
+    @CsvSource({
+        "vm-100-disk-0,100",
+        "base-999999999-disk-12,999999999",
+        "vm-100-cloudinit,100",
+        "vm-4711-state-before_1.0,4711"
+    })
+    void aVolumeIsNamedAfterItsOwner(String name, int owner) {
+        assertThat(new VolumeName(name).vmid()).isEqualTo(owner);
+        assertThat(new VolumeName(name).disk().value()).isEqualTo(name);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "",
+                "vda",
+                "vm-99-disk-0",
+                "vm-0100-disk-0",
+                "vm-1000000000-disk-0",
+                "vm-100-",
+                "vm-100-.hidden",
+                "vm-100-disk/0",
+                "vm-100-disk-0\n",
+                "subvol-100-disk-0",
+                "../vm-100-disk-0"
+            })
+    void whatIsNoVolumesNameIsRefused(String name) {
+        assertThatThrownBy(() -> new VolumeName(name)).isInstanceOf(Problem.class);
+        assertThat(VolumeName.looksLikeOne(name)).isFalse();
+    }
+
+    @Test
+    void aVolumesNameHas128CharactersAtMost() {
+        assertThat(new VolumeName("vm-100-" + "d".repeat(121)).value()).hasSize(128);
+        assertThatThrownBy(() -> new VolumeName("vm-100-" + "d".repeat(122))).isInstanceOf(Problem.class);
+    }
+
     @Test
     void whatCannotBeTypedHereIsRefusedToo() {
         assertRefused("a\0b", "U+0000");

@@ -56,6 +56,7 @@ public final class Bench implements AutoCloseable {
     private final Path state;
     private final List<Domain> domains = new ArrayList<>();
     private final Duration patience;
+    private Duration retireGrace = Duration.ofDays(1);
     private Libvirt libvirt;
     private Catalog catalog;
     private Engine engine;
@@ -94,7 +95,7 @@ public final class Bench implements AutoCloseable {
                 new Quiescer(libvirt, notes, patience),
                 notes,
                 Clock.systemUTC(),
-                new Engine.Settings(Host.name(), Duration.ofDays(7), Duration.ofSeconds(30)));
+                new Engine.Settings(Host.name(), Duration.ofDays(7), Duration.ofSeconds(30), retireGrace));
         engine.start();
     }
 
@@ -102,6 +103,12 @@ public final class Bench implements AutoCloseable {
     public void shut() {
         engine.close();
         catalog.close();
+    }
+
+    /** Starts another engine, for which a snapshot without disks stays this long. */
+    public void restartWithGrace(Duration grace) throws IOException {
+        retireGrace = grace;
+        restart();
     }
 
     /** Ends the engine and starts another on the same state. */
