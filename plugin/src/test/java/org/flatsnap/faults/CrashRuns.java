@@ -21,7 +21,9 @@ final class CrashRuns {
     /** What no daemon on this kernel comes by, and where it is done instead. */
     private static final Pattern ELSEWHERE = Pattern.compile(
             // In the engines' guest: ZFS, and OCFS2's own way to clone.
-            "store/Zfs.*|linux/zfs/.*|linux/Reflink\\.cloneByPath .*");
+            "store/Zfs.*|linux/zfs/.*|linux/Reflink\\.cloneByPath .*"
+                    // In IncarnationTest: volumes, which no request asks for yet.
+                    + "|store/ReflinkVolumes\\.(?!(link|unlink) > (Files\\.(createLink|deleteIfExists)|Durability\\.sync) #1$).*|store/ReflinkCapture\\.extend .*");
 
     private CrashRuns() {}
 
