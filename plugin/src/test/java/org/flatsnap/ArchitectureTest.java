@@ -74,7 +74,7 @@ class ArchitectureTest {
             .whereLayer("engine")
             .mayOnlyAccessLayers("manager", "hypervisor", "catalog", "store", "model", "linux")
             .whereLayer("manager")
-            .mayOnlyAccessLayers("hypervisor", "model")
+            .mayOnlyAccessLayers("hypervisor", "model", "linux")
             .whereLayer("hypervisor")
             .mayOnlyAccessLayers("model", "linux")
             .whereLayer("query")

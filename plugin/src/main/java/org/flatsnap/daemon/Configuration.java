@@ -12,6 +12,7 @@ import java.time.ZoneId;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -44,7 +45,8 @@ import org.tomlj.TomlTable;
  * @param socket the unix socket of the API
  * @param view where the tree of snapshots is mounted
  * @param zone in which dates are told
- * @param libvirt the URI of the hypervisor
+ * @param management who has the VMs
+ * @param libvirt the URI of the hypervisor, where libvirt has them
  * @param freezeTimeout the longest a guest may stand still
  * @param stopTimeout how long a guest may take to shut down before its power is cut
  * @param guardRetention how long the snapshot taken before a rollback stays
@@ -61,6 +63,7 @@ public record Configuration(
         Path socket,
         Path view,
         ZoneId zone,
+        Management management,
         String libvirt,
         Duration freezeTimeout,
         Duration stopTimeout,
@@ -72,6 +75,21 @@ public record Configuration(
         List<AccessRule> access,
         Optional<Network> network,
         ViewAccess viewAccess) {
+    /** Who has the VMs of this host. */
+    public enum Management {
+        /** Plain libvirt. */
+        LIBVIRT,
+        /** Proxmox VE. */
+        PROXMOX;
+
+        /** Where each host of a Proxmox cluster has its guests' configuration, on the file system of pve-cluster. */
+        private static final Path NODES = Path.of("/etc/pve/nodes");
+
+        static Management ofThisHost() {
+            return Files.isDirectory(NODES) ? PROXMOX : LIBVIRT;
+        }
+    }
+
     private static final Pattern DURATION = Pattern.compile("([0-9]{1,5})(ms|s|m|h|d)");
     private static final Pattern MODE = Pattern.compile("0?[0-7]{3}");
     private static final Set<String> KEYS = new TreeSet<>(Set.of(
@@ -79,6 +97,7 @@ public record Configuration(
             "socket",
             "view",
             "time-zone",
+            "manager",
             "libvirt",
             "freeze-timeout",
             "stop-timeout",
@@ -139,6 +158,7 @@ public record Configuration(
                     value("socket", Path.of("/run/flatsnap/flatsnapd.sock"), Reader::path),
                     value("view", Path.of("/snapshots"), Reader::path),
                     value("time-zone", ZoneId.systemDefault(), Reader::zone),
+                    value("manager", Management.ofThisHost(), Reader::management),
                     value("libvirt", "qemu:///system", Reader::notEmpty),
                     value("freeze-timeout", Duration.ofSeconds(8), Reader::standstill),
                     value("stop-timeout", Duration.ofSeconds(60), Reader::duration),
@@ -385,6 +405,15 @@ public record Configuration(
             } catch (DateTimeException e) {
                 throw new IllegalArgumentException("a time zone such as \"UTC\" or \"Europe/Vienna\"", e);
             }
+        }
+
+        private static Management management(String text) {
+            for (Management management : Management.values()) {
+                if (management.name().toLowerCase(Locale.ROOT).equals(text)) {
+                    return management;
+                }
+            }
+            throw new IllegalArgumentException("\"libvirt\" or \"proxmox\"");
         }
 
         private static String notEmpty(String text) {

@@ -9,7 +9,9 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.flatsnap.catalog.Catalog;
 import org.flatsnap.engine.Engine;
 import org.flatsnap.engine.Finding;
@@ -17,14 +19,18 @@ import org.flatsnap.engine.Stores;
 import org.flatsnap.fuseview.MountOptions;
 import org.flatsnap.fuseview.MountedTree;
 import org.flatsnap.hypervisor.GuestNotes;
+import org.flatsnap.hypervisor.LeftToManager;
 import org.flatsnap.hypervisor.Libvirt;
 import org.flatsnap.hypervisor.Quiescer;
+import org.flatsnap.hypervisor.Standstill;
 import org.flatsnap.hypervisor.Watch;
 import org.flatsnap.hypervisor.WatchdogProcess;
 import org.flatsnap.linux.Flock;
 import org.flatsnap.linux.Host;
 import org.flatsnap.linux.ServiceManager;
 import org.flatsnap.manager.LibvirtManager;
+import org.flatsnap.manager.Manager;
+import org.flatsnap.manager.ProxmoxManager;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.Problem.Code;
 import org.flatsnap.query.Moments;
@@ -44,6 +50,9 @@ public final class Daemon implements AutoCloseable {
     private final Deque<AutoCloseable> parts = new ArrayDeque<>();
     private Supplier<Finding> view;
 
+    /** @param manager by whom VMs are known, and how they are brought to stand still */
+    private record Hypervisor(Manager manager, Standstill standstill, Optional<Watch> watch) {}
+
     private Daemon(Path mountPoint) {
         this.view = () -> failed(mountPoint, "it has not been tried yet");
     }
@@ -55,9 +64,13 @@ public final class Daemon implements AutoCloseable {
      * @throws Problem if the daemon cannot work with this configuration
      */
     public static Daemon start(Configuration configuration) throws IOException {
+        return start(configuration, ProxmoxManager::new);
+    }
+
+    static Daemon start(Configuration configuration, Supplier<Manager> proxmox) throws IOException {
         Daemon daemon = new Daemon(configuration.view());
         try {
-            daemon.assemble(configuration);
+            daemon.assemble(configuration, proxmox);
             return daemon;
         } catch (IOException | RuntimeException e) {
             daemon.close();
@@ -65,20 +78,21 @@ public final class Daemon implements AutoCloseable {
         }
     }
 
-    private void assemble(Configuration configuration) throws IOException {
+    private void assemble(Configuration configuration, Supplier<Manager> proxmox) throws IOException {
         Path state = configuration.stateDirectory();
         // Names of VMs, tokens and the audit log are nobody else's.
         Files.createDirectories(
                 state, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
         own(lock(state));
         Clock clock = Clock.system(configuration.zone());
-        Libvirt libvirt = new Libvirt(configuration.libvirt());
-        LibvirtManager manager = new LibvirtManager(libvirt, configuration.libvirt());
         Catalog catalog = own(Catalog.open(state.resolve("catalog.db")));
         Path guests = state.resolve("guests");
         GuestNotes notes = new GuestNotes(guests);
-        Watch watch = new WatchdogProcess(configuration.libvirt(), guests, configuration.freezeTimeout());
-        Quiescer quiescer = new Quiescer(libvirt, notes, watch, configuration.freezeTimeout());
+        Hypervisor hypervisor =
+                switch (configuration.management()) {
+                    case LIBVIRT -> libvirt(configuration, guests, notes);
+                    case PROXMOX -> new Hypervisor(proxmox.get(), new LeftToManager(), Optional.empty());
+                };
         Stores stores = new Stores(
                 configuration.stores(),
                 configuration.reserves(),
@@ -86,9 +100,9 @@ public final class Daemon implements AutoCloseable {
                 LOCK_PATIENCE);
         Engine engine = own(new Engine(
                 stores,
-                manager,
+                hypervisor.manager(),
                 catalog,
-                quiescer,
+                hypervisor.standstill(),
                 notes,
                 clock,
                 new Engine.Settings(
@@ -98,9 +112,23 @@ public final class Daemon implements AutoCloseable {
                         configuration.retireGrace())));
         engine.start(Daemon::tellServiceManager);
         mount(configuration.view(), new SnapshotTree(catalog, engine, new Moments(clock), configuration.viewAccess()));
-        ApiServer server = own(new ApiServer(
-                engine, catalog, doors(configuration), state, clock, () -> List.of(view.get(), watchdog(watch))));
+        ApiServer server =
+                own(new ApiServer(engine, catalog, doors(configuration), state, clock, () -> findings(hypervisor)));
         server.start();
+    }
+
+    private static Hypervisor libvirt(Configuration configuration, Path guests, GuestNotes notes) {
+        Libvirt libvirt = new Libvirt(configuration.libvirt());
+        Watch watch = new WatchdogProcess(configuration.libvirt(), guests, configuration.freezeTimeout());
+        return new Hypervisor(
+                new LibvirtManager(libvirt, configuration.libvirt()),
+                new Quiescer(libvirt, notes, watch, configuration.freezeTimeout()),
+                Optional.of(watch));
+    }
+
+    private List<Finding> findings(Hypervisor hypervisor) {
+        return Stream.concat(Stream.of(view.get()), hypervisor.watch().map(Daemon::watchdog).stream())
+                .toList();
     }
 
     /** A catalog made from very many snapshots takes longer than systemd waits for a start. */

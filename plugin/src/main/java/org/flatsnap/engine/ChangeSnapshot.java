@@ -98,12 +98,24 @@ final class ChangeSnapshot {
         Snapshot named = named(vm, snapshot);
         try (VmLock lock = stores.lock(named.vm(), List.of(named.home()))) {
             References.refuseOther(named, references.ownSnapshot(named.vm(), snapshot));
-            Snapshot present = present(named);
-            Snapshot changed = present.with(change.apply(present.labels()));
-            stores.require(present.home()).replace(changed);
-            catalog.put(changed);
-            return changed;
+            return relabelLocked(named, change);
         }
+    }
+
+    /** The same of one that nobody has to be able to name. */
+    Snapshot relabelKnown(Snapshot named, UnaryOperator<Labels> change) {
+        try (VmLock lock = stores.lock(named.vm(), List.of(named.home()))) {
+            return relabelLocked(named, change);
+        }
+    }
+
+    /** The caller holds the VM's lock. */
+    Snapshot relabelLocked(Snapshot named, UnaryOperator<Labels> change) {
+        Snapshot present = present(named);
+        Snapshot changed = present.with(change.apply(present.labels()));
+        stores.require(present.home()).replace(changed);
+        catalog.put(changed);
+        return changed;
     }
 
     private Snapshot named(String vm, String snapshot) {

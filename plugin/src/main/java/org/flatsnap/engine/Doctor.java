@@ -6,7 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.flatsnap.engine.Finding.Level;
-import org.flatsnap.hypervisor.Quiescer;
+import org.flatsnap.hypervisor.Standstill;
 import org.flatsnap.manager.Manager;
 import org.flatsnap.model.Disk;
 import org.flatsnap.model.Problem;
@@ -29,12 +29,12 @@ final class Doctor {
 
     private final Stores stores;
     private final Manager manager;
-    private final Quiescer quiescer;
+    private final Standstill standstill;
 
-    Doctor(Stores stores, Manager manager, Quiescer quiescer) {
+    Doctor(Stores stores, Manager manager, Standstill standstill) {
         this.stores = stores;
         this.manager = manager;
-        this.quiescer = quiescer;
+        this.standstill = standstill;
     }
 
     List<Finding> examine() {
@@ -48,7 +48,9 @@ final class Doctor {
         } catch (Problem e) {
             findings.add(failure("manager", e));
         }
-        findings.add(interlock());
+        if (manager.snapshots().isEmpty()) {
+            findings.add(interlock());
+        }
         if (!System.getProperty("user.name").equals("root")) {
             findings.add(new Finding(
                     Level.FAILURE,
@@ -56,7 +58,7 @@ final class Doctor {
                     "flatsnapd runs as " + System.getProperty("user.name"),
                     "Run it as root: it reads disks, keeps their owners and mounts the view"));
         }
-        for (VmId vm : quiescer.unconfirmed()) {
+        for (VmId vm : standstill.unconfirmed()) {
             Finding frozen = new Finding(
                     Level.FAILURE,
                     "VM " + vm,
@@ -168,9 +170,11 @@ final class Doctor {
                     Level.WARNING,
                     "VM " + vm,
                     "ready for level crash; level filesystem needs the guest agent",
-                    vm.agent() == Vm.Agent.NONE
-                            ? "Add the channel org.qemu.guest_agent.0 and install qemu-guest-agent in the guest"
-                            : "Start qemu-guest-agent in the guest");
+                    manager.snapshots().isPresent()
+                            ? "Enable the guest agent in the VM's options and install qemu-guest-agent in the guest"
+                            : vm.agent() == Vm.Agent.NONE
+                                    ? "Add the channel org.qemu.guest_agent.0 and install qemu-guest-agent in the guest"
+                                    : "Start qemu-guest-agent in the guest");
         }
         return Finding.ok("VM " + vm, "ready, " + vm.state());
     }

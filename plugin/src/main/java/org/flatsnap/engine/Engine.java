@@ -3,6 +3,7 @@ package org.flatsnap.engine;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
@@ -14,6 +15,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
@@ -21,7 +23,7 @@ import org.flatsnap.catalog.Catalog;
 import org.flatsnap.catalog.CatalogListener;
 import org.flatsnap.catalog.VmEntry;
 import org.flatsnap.hypervisor.GuestNotes;
-import org.flatsnap.hypervisor.Quiescer;
+import org.flatsnap.hypervisor.Standstill;
 import org.flatsnap.manager.Manager;
 import org.flatsnap.model.Disk;
 import org.flatsnap.model.DiskImage;
@@ -63,7 +65,7 @@ public final class Engine implements AutoCloseable {
     private final Stores stores;
     private final Manager manager;
     private final Catalog catalog;
-    private final Quiescer quiescer;
+    private final Standstill standstill;
     private final References references;
     private final Operations operations;
     private final TakeSnapshot taking;
@@ -77,6 +79,7 @@ public final class Engine implements AutoCloseable {
     private final ManagedVolumes volumes;
     private final VolumeSnapshots volumeSnapshots;
     private final Doctor doctor;
+    private final Optional<KeptSnapshots> kept;
     private final FollowOthers following;
     private final AtomicBoolean healing = new AtomicBoolean();
     private final ScheduledExecutorService housekeeper =
@@ -102,17 +105,17 @@ public final class Engine implements AutoCloseable {
             Stores stores,
             Manager manager,
             Catalog catalog,
-            Quiescer quiescer,
+            Standstill standstill,
             GuestNotes notes,
             Clock clock,
             Settings settings) {
         this.stores = stores;
         this.manager = manager;
         this.catalog = catalog;
-        this.quiescer = quiescer;
+        this.standstill = standstill;
         this.references = new References(manager, catalog);
         this.operations = new Operations(catalog, stores, clock);
-        this.taking = new TakeSnapshot(references, stores, catalog, quiescer, clock);
+        this.taking = new TakeSnapshot(references, stores, catalog, standstill, clock);
         this.changing = new ChangeSnapshot(references, stores, catalog);
         FinishRollback finishing = new FinishRollback(stores, manager, operations, notes, settings.node());
         GuardSnapshot guarding = new GuardSnapshot(stores, taking, clock, settings.guardRetention());
@@ -139,7 +142,20 @@ public final class Engine implements AutoCloseable {
         this.volumes = new ManagedVolumes(stores, images, operations);
         this.volumeSnapshots = new VolumeSnapshots(
                 stores, catalog, images, operations, taking, changing, deciding, finishing, this::orderly);
-        this.doctor = new Doctor(stores, manager, quiescer);
+        this.doctor = new Doctor(stores, manager, standstill);
+        this.kept = manager.snapshots()
+                .map(keeper -> new KeptSnapshots(
+                        keeper,
+                        manager,
+                        references,
+                        stores,
+                        catalog,
+                        changing,
+                        finishing,
+                        operations,
+                        notes,
+                        clock,
+                        settings.stopPatience()));
     }
 
     /** Undoes and finishes what an earlier daemon left, fills the catalog if need be, and begins to keep house. */
@@ -149,7 +165,7 @@ public final class Engine implements AutoCloseable {
 
     /** The same, told what it does where that takes long. */
     public void start(Progress progress) {
-        quiescer.recover();
+        standstill.recover();
         recovery.start(progress);
         foreign.refresh();
         catalog.listen(new CatalogListener() {
@@ -175,6 +191,7 @@ public final class Engine implements AutoCloseable {
     /** What is done every few seconds; any thread may do it. */
     void keepHouse() {
         recovery.again();
+        kept.ifPresent(KeptSnapshots::follow);
     }
 
     /** What is done every few minutes; any thread may do it. */
@@ -229,7 +246,8 @@ public final class Engine implements AutoCloseable {
                 Optional.of(request.vm()),
                 "take a snapshot of " + request.vm(),
                 Snapshot.class,
-                progress -> taking.take(request, progress));
+                progress -> kept.map(keeping -> keeping.take(request, progress))
+                        .orElseGet(() -> taking.take(request, progress)));
     }
 
     /** Puts disks back to a snapshot; a guard of the state before is taken first. */
@@ -240,7 +258,8 @@ public final class Engine implements AutoCloseable {
                 "roll back " + request.vm() + " to " + request.snapshot(),
                 RollbackResult.class,
                 result -> true,
-                progress -> rolling.rollBack(request, progress)));
+                progress -> kept.map(keeping -> keeping.rollBack(request, progress))
+                        .orElseGet(() -> rolling.rollBack(request, progress))));
     }
 
     /** Goes back to the newest guard; guarded itself, so that a second undo undoes the first. */
@@ -251,7 +270,8 @@ public final class Engine implements AutoCloseable {
                 "undo the rollback of " + vm,
                 RollbackResult.class,
                 result -> true,
-                progress -> rolling.undo(operation, vm, stop, progress)));
+                progress -> kept.map(keeping -> keeping.undo(vm))
+                        .orElseGet(() -> rolling.undo(operation, vm, stop, progress))));
     }
 
     /**
@@ -281,24 +301,20 @@ public final class Engine implements AutoCloseable {
     /** Makes a new VM, which is off, from a snapshot. */
     public CloneResult clone(OperationId operation, String vm, String snapshot, VmName name) {
         return operations.run(
-                operation,
-                Optional.of(vm),
-                "clone " + vm + " at " + snapshot,
-                CloneResult.class,
-                progress -> cloning.clone(operation, vm, snapshot, name, progress));
+                operation, Optional.of(vm), "clone " + vm + " at " + snapshot, CloneResult.class, progress -> kept.map(
+                                keeping -> keeping.cloneVm(name))
+                        .orElseGet(() -> cloning.clone(operation, vm, snapshot, name, progress)));
     }
 
     /** Deletes a snapshot that is not held; gives what it was. */
     public Snapshot delete(OperationId operation, String vm, String snapshot) {
         String what = "delete snapshot " + snapshot + " of " + vm;
-        return orderly(() -> operations.runOnce(
-                operation,
-                Optional.of(vm),
-                what,
-                Snapshot.class,
-                changing::isGone,
-                progress -> changing.delete(
-                        vm, snapshot, going -> operations.announce(operation, what, going, going.home()), progress)));
+        return orderly(() ->
+                operations.runOnce(operation, Optional.of(vm), what, Snapshot.class, changing::isGone, progress -> {
+                    Consumer<Snapshot> decided = going -> operations.announce(operation, what, going, going.home());
+                    return kept.map(keeping -> keeping.delete(vm, snapshot, decided, progress))
+                            .orElseGet(() -> changing.delete(vm, snapshot, decided, progress));
+                }));
     }
 
     /** Changes what people say about a snapshot. */
@@ -308,7 +324,8 @@ public final class Engine implements AutoCloseable {
                 Optional.of(vm),
                 "change snapshot " + snapshot + " of " + vm,
                 Snapshot.class,
-                progress -> changing.relabel(vm, snapshot, change));
+                progress -> kept.map(keeping -> keeping.relabel(vm, snapshot, change))
+                        .orElseGet(() -> changing.relabel(vm, snapshot, change)));
     }
 
     /** Takes over a snapshot that others took. */
@@ -384,7 +401,9 @@ public final class Engine implements AutoCloseable {
 
     /** Examines everything flatsnap stands on. */
     public List<Finding> examine() {
-        return doctor.examine();
+        List<Finding> findings = new ArrayList<>(doctor.examine());
+        kept.ifPresent(keeping -> findings.addAll(keeping.findings()));
+        return findings;
     }
 
     /** The disks that stores keep for Proxmox VE. */
@@ -470,7 +489,7 @@ public final class Engine implements AutoCloseable {
     public void close() {
         end(follower);
         housekeeper.shutdownNow();
-        quiescer.close();
+        standstill.close();
         stores.close();
     }
 }

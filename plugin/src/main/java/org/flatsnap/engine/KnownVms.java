@@ -20,7 +20,7 @@ public record KnownVms(Map<VmId, Set<VmName>> names, Optional<Problem> unasked) 
     public Map<VmId, Set<VmName>> meantBy(String nameOrId) {
         Map<VmId, Set<VmName>> meant = new TreeMap<>(names);
         meant.entrySet()
-                .removeIf(vm -> !vm.getKey().value().equals(nameOrId)
+                .removeIf(vm -> !vm.getKey().meantBy(nameOrId)
                         && vm.getValue().stream().noneMatch(name -> name.value().equals(nameOrId)));
         return meant;
     }

@@ -21,9 +21,13 @@ import org.flatsnap.model.SnapshotName;
 import org.flatsnap.model.Vm;
 import org.flatsnap.model.VmId;
 import org.flatsnap.model.VmName;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Finds what people mean by the name or id of a VM or snapshot. */
 final class References {
+    private static final Logger LOG = LoggerFactory.getLogger(References.class);
+
     private final Manager manager;
     private final Catalog catalog;
 
@@ -35,8 +39,7 @@ final class References {
     /** A VM that the manager has now. */
     Vm vm(String nameOrId) {
         List<Vm> matches = manager.vms().stream()
-                .filter(vm ->
-                        vm.id().value().equals(nameOrId) || vm.name().value().equals(nameOrId))
+                .filter(vm -> vm.id().meantBy(nameOrId) || vm.name().value().equals(nameOrId))
                 .toList();
         return only(nameOrId, matches, matches.stream().map(Vm::id).toList()).orElseThrow(() -> unknownVm(nameOrId));
     }
@@ -49,12 +52,35 @@ final class References {
     /** A VM that the manager has or that has snapshots; works while the manager is away. */
     VmId vmId(String nameOrId) {
         List<VmEntry> known = catalog.vms().stream()
-                .filter(entry -> entry.vm().value().equals(nameOrId)
-                        || entry.name().value().equals(nameOrId))
+                .filter(entry ->
+                        entry.vm().meantBy(nameOrId) || entry.name().value().equals(nameOrId))
                 .toList();
+        Optional<VmId> living = living(nameOrId, known);
+        if (living.isPresent()) {
+            return living.get();
+        }
         Optional<VmEntry> entry =
                 only(nameOrId, known, known.stream().map(VmEntry::vm).toList());
         return entry.map(VmEntry::vm).orElseGet(() -> vm(nameOrId).id());
+    }
+
+    /** A number or name may have been another VM's before: of those that are meant, the one that is there now. */
+    private Optional<VmId> living(String nameOrId, List<VmEntry> known) {
+        boolean whole = known.stream().anyMatch(entry -> entry.vm().value().equals(nameOrId));
+        if (whole || manager.snapshots().isEmpty()) {
+            return Optional.empty();
+        }
+        try {
+            List<VmId> there = manager.vms().stream()
+                    .filter(vm -> vm.id().meantBy(nameOrId) || vm.name().value().equals(nameOrId))
+                    .map(Vm::id)
+                    .toList();
+            return there.size() == 1 ? Optional.of(there.get(0)) : Optional.empty();
+        } catch (Problem e) {
+            // What is known without the manager has to do.
+            LOG.debug("whether VM {} is there now is not known", nameOrId, e);
+            return Optional.empty();
+        }
     }
 
     private static <T> Optional<T> only(String nameOrId, List<T> matches, List<VmId> ids) {

@@ -9,7 +9,7 @@ import java.time.format.DateTimeFormatter;
 import java.util.List;
 import java.util.Optional;
 import org.flatsnap.catalog.Catalog;
-import org.flatsnap.hypervisor.Quiescer;
+import org.flatsnap.hypervisor.Standstill;
 import org.flatsnap.model.Consistency;
 import org.flatsnap.model.DiskImage;
 import org.flatsnap.model.Labels;
@@ -42,15 +42,15 @@ final class TakeSnapshot {
     private final References references;
     private final Stores stores;
     private final Catalog catalog;
-    private final Quiescer quiescer;
+    private final Standstill standstill;
     private final Clock clock;
     private final SecureRandom random = new SecureRandom();
 
-    TakeSnapshot(References references, Stores stores, Catalog catalog, Quiescer quiescer, Clock clock) {
+    TakeSnapshot(References references, Stores stores, Catalog catalog, Standstill standstill, Clock clock) {
         this.references = references;
         this.stores = stores;
         this.catalog = catalog;
-        this.quiescer = quiescer;
+        this.standstill = standstill;
         this.clock = clock;
     }
 
@@ -113,7 +113,7 @@ final class TakeSnapshot {
 
             progress.step("cloning " + plan.size() + (plan.size() == 1 ? " disk" : " disks"));
             Instant[] moment = new Instant[1];
-            Quiescence quiescence = quiescer.during(vm, order.level(), !plan.atOneMoment(), order.strict(), () -> {
+            Quiescence quiescence = standstill.during(vm, order.level(), !plan.atOneMoment(), order.strict(), () -> {
                 moment[0] = clock.instant();
                 captures.cloneDisks();
                 firmware.ifPresent(file -> captures.saveCopy(Snapshot.FIRMWARE_FILE, Path.of(file)));

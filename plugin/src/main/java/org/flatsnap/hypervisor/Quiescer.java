@@ -29,7 +29,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Safe for use by several threads; work on one guest is done one after another.
  */
-public final class Quiescer implements AutoCloseable {
+public final class Quiescer implements Standstill {
     private static final Logger LOG = LoggerFactory.getLogger(Quiescer.class);
 
     private final Guests guests;
@@ -51,13 +51,7 @@ public final class Quiescer implements AutoCloseable {
         this.patience = patience;
     }
 
-    /**
-     * Runs {@code moment} while the guest stands as still as {@code asked}, or as still as it can be made.
-     *
-     * @param several whether {@code moment} clones more than one disk, so that the guest must not write in between
-     * @param strict whether to fail rather than reach less than asked of a running guest
-     * @return what was reached
-     */
+    @Override
     public Quiescence during(Vm vm, Consistency asked, boolean several, boolean strict, Runnable moment) {
         ReentrantLock turn = turns.computeIfAbsent(vm.id(), id -> new ReentrantLock());
         turn.lock();
@@ -291,12 +285,12 @@ public final class Quiescer implements AutoCloseable {
         notes.end(vm, kind);
     }
 
-    /** Begins to watch; first, what a daemon that was killed left frozen or paused is undone. */
+    @Override
     public void recover() {
         watch.start();
     }
 
-    /** VMs that may still stand still, because their agent or libvirt does not answer. */
+    @Override
     public Set<VmId> unconfirmed() {
         Set<VmId> open = new TreeSet<>(notes.open(Kind.FREEZE));
         open.addAll(notes.open(Kind.PAUSE));

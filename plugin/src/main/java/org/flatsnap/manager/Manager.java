@@ -50,4 +50,9 @@ public interface Manager {
 
     /** Makes a VM of a definition from {@link #prepareClone}. */
     void define(String definition);
+
+    /** The one that takes this manager's snapshots where it takes them itself; else flatsnap takes them. */
+    default Optional<SnapshotKeeper> snapshots() {
+        return Optional.empty();
+    }
 }

@@ -244,7 +244,8 @@ final class Gate {
             }
             throw known.missing(named);
         }
-        if (seen.size() < meant.size() && !VmId.looksLikeOne(named)) {
+        if (seen.size() < meant.size()
+                && seen.keySet().stream().noneMatch(vm -> vm.value().equals(named))) {
             if (seen.size() == 1) {
                 return permitted(
                         context, caller, action, seen.keySet().iterator().next().value());
@@ -343,8 +344,7 @@ final class Gate {
     /** Of a VM that has snapshots: asking the manager for others would make each change wait. */
     private Optional<String> identity(String vm) {
         List<VmId> ids = catalog.vms().stream()
-                .filter(entry ->
-                        entry.vm().value().equals(vm) || entry.name().value().equals(vm))
+                .filter(entry -> entry.vm().meantBy(vm) || entry.name().value().equals(vm))
                 .map(VmEntry::vm)
                 .toList();
         return ids.size() == 1 ? Optional.of(ids.get(0).value()) : Optional.empty();

@@ -51,6 +51,7 @@ class ConfigurationTest {
                 socket = "/run/x.sock"
                 view = "/view"
                 time-zone = "Europe/Vienna"
+                manager = "proxmox"
                 libvirt = "test:///default"
                 freeze-timeout = "5s"
                 stop-timeout = "2m"
@@ -83,6 +84,7 @@ class ConfigurationTest {
                         Path.of("/run/x.sock"),
                         Path.of("/view"),
                         ZoneId.of("Europe/Vienna"),
+                        Configuration.Management.PROXMOX,
                         "test:///default",
                         Duration.ofSeconds(5),
                         Duration.ofMinutes(2),
@@ -137,6 +139,7 @@ class ConfigurationTest {
                 "freeze-timeout = '0s' | line 1 | 'freeze-timeout' | positive",
                 "freeze-timeout = 10 | line 1 | not a text | in quotes",
                 "freeze-timeout = '5m' | line 1 | 'freeze-timeout' | between",
+                "manager = 'vmware' | line 1 | 'manager' is \"vmware\" | \"libvirt\" or \"proxmox\"",
                 "libvirt = '' | line 1 | 'libvirt' | qemu:///system",
                 "store = '/x' | line 1 | not a list of tables | [[store]]",
                 "store = ['/x'] | line 1 | not a list of tables | [[store]]",

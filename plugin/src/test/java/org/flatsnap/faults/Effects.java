@@ -34,7 +34,7 @@ enum Effects {
             + "|java/lang/(Process|ProcessBuilder|ProcessHandle|Runtime)"
             + "|org/libvirt/(Connect|Domain)"
             + "|org/flatsnap/hypervisor/(AgentLibrary|Guests|Libvirt)"
-            + "|org/flatsnap/manager/Manager"
+            + "|org/flatsnap/manager/(Manager|SnapshotKeeper)"
             + "|org/flatsnap/linux/(CLibrary|Descriptor|Durability|FileIdentity|Flock|Reflink|OpenFiles|Programs)"
             + "|org/flatsnap/linux/zfs/(LibZfsCore|ZfsCore|ZfsPrograms|ZvolDevices)");
 
@@ -66,7 +66,9 @@ enum Effects {
             rule("org/flatsnap/hypervisor/Libvirt\\.(define|start|stop)", CHANGE),
             rule("org/flatsnap/hypervisor/Libvirt\\..*", NOTHING),
             rule("org/flatsnap/manager/Manager\\.(define|restoreDefinition|start|stop)", CHANGE),
-            rule("org/flatsnap/manager/Manager\\.(describe|find|prepareClone|vms)", NOTHING),
+            rule("org/flatsnap/manager/Manager\\.(describe|find|prepareClone|snapshots|vms)", NOTHING),
+            rule("org/flatsnap/manager/SnapshotKeeper\\.(delete|describe|rollBack|take)", CHANGE),
+            rule("org/flatsnap/manager/SnapshotKeeper\\.(refuseName|tree|trees)", NOTHING),
             // Both only ask.
             rule("org/flatsnap/linux/(Extents|Descriptor)\\..*", "org/flatsnap/linux/CLibrary\\.ioctl", LOOK),
             rule("org/flatsnap/linux/CLibrary\\.(fchmod|fchown|fsync|ioctl|setxattr|unlink)", CHANGE),

@@ -20,6 +20,7 @@ public final class DaemonProcess implements AutoCloseable {
     private final List<String> javaOptions = new ArrayList<>();
     private final Map<String, String> environment = new HashMap<>();
     private String classPath = System.getProperty("java.class.path");
+    private List<String> program = List.of("org.flatsnap.daemon.Flatsnapd");
     private Process process;
 
     private DaemonProcess(Path directory, Path config) {
@@ -63,6 +64,11 @@ public final class DaemonProcess implements AutoCloseable {
     /** Lets its JVM find classes elsewhere from the next start on. */
     public void classPath(String path) {
         classPath = path;
+    }
+
+    /** Lets another class run it from the next start on, with these words and then those that flatsnapd gets. */
+    public void program(String... words) {
+        program = List.of(words);
     }
 
     /** Its configuration. */
@@ -154,7 +160,9 @@ public final class DaemonProcess implements AutoCloseable {
     }
 
     private Process launch(Map<String, String> environment) throws IOException {
-        return java(environment, "org.flatsnap.daemon.Flatsnapd", "--config", config.toString())
+        List<String> words = new ArrayList<>(program);
+        words.addAll(List.of("--config", config.toString()));
+        return java(environment, words.toArray(String[]::new))
                 .redirectErrorStream(true)
                 .redirectOutput(ProcessBuilder.Redirect.appendTo(
                         directory.resolve("log").toFile()))

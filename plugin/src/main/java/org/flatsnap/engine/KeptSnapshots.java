@@ -1,0 +1,566 @@
+package org.flatsnap.engine;
+
+import java.nio.charset.StandardCharsets;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.format.DateTimeFormatter;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SortedSet;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.UUID;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
+import org.flatsnap.catalog.Catalog;
+import org.flatsnap.catalog.CatalogListener;
+import org.flatsnap.catalog.Page;
+import org.flatsnap.catalog.SnapshotQuery;
+import org.flatsnap.hypervisor.GuestNotes;
+import org.flatsnap.hypervisor.GuestNotes.Kind;
+import org.flatsnap.manager.Manager;
+import org.flatsnap.manager.SnapshotKeeper;
+import org.flatsnap.manager.SnapshotKeeper.Kept;
+import org.flatsnap.manager.SnapshotKeeper.Tree;
+import org.flatsnap.model.Description;
+import org.flatsnap.model.Labels;
+import org.flatsnap.model.OperationId;
+import org.flatsnap.model.Problem;
+import org.flatsnap.model.Problem.Code;
+import org.flatsnap.model.Snapshot;
+import org.flatsnap.model.SnapshotName;
+import org.flatsnap.model.StoreId;
+import org.flatsnap.model.Tag;
+import org.flatsnap.model.Vm;
+import org.flatsnap.model.VmId;
+import org.flatsnap.model.VmName;
+import org.flatsnap.model.VmState;
+import org.flatsnap.store.VmLock;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Takes, deletes and goes back to snapshots where the manager does that itself and asks flatsnap for each disk's, and keeps
+ * what flatsnap knows of them in step with what the manager knows.
+ *
+ * <p>The manager asks while it is waited for, so no lock of a VM is held then: it would be flatsnap that flatsnap waits for.
+ * What has been begun is noted before, so that a retry after a kill finds it.
+ */
+final class KeptSnapshots {
+    private static final Logger LOG = LoggerFactory.getLogger(KeptSnapshots.class);
+
+    /** Within what Proxmox VE takes for a name. */
+    private static final DateTimeFormatter NAME_FROM_TIME =
+            DateTimeFormatter.ofPattern("'snap-'uuuu-MM-dd_HH-mm-ss-SSS");
+
+    /** What the manager does not know after this time, it has given up. */
+    private static final Duration FORGOTTEN = Duration.ofMinutes(1);
+
+    private static final Duration PATIENCE = Duration.ofMinutes(1);
+    private static final Duration LOOK = Duration.ofMillis(500);
+    private static final long NEVER = -1;
+
+    private final SnapshotKeeper keeper;
+    private final Manager manager;
+    private final References references;
+    private final Stores stores;
+    private final Catalog catalog;
+    private final ChangeSnapshot changing;
+    private final FinishRollback finishing;
+    private final Operations operations;
+    private final GuestNotes notes;
+    private final Clock clock;
+    private final Duration stopPatience;
+
+    private final AtomicLong changes = new AtomicLong();
+    private long seenChanges = NEVER;
+    private List<Tree> seen = List.of();
+    private String complaint = "";
+    private volatile Map<VmId, SortedSet<SnapshotName>> orphans = Map.of();
+
+    KeptSnapshots(
+            SnapshotKeeper keeper,
+            Manager manager,
+            References references,
+            Stores stores,
+            Catalog catalog,
+            ChangeSnapshot changing,
+            FinishRollback finishing,
+            Operations operations,
+            GuestNotes notes,
+            Clock clock,
+            Duration stopPatience) {
+        this.keeper = keeper;
+        this.manager = manager;
+        this.references = references;
+        this.stores = stores;
+        this.catalog = catalog;
+        this.changing = changing;
+        this.finishing = finishing;
+        this.operations = operations;
+        this.notes = notes;
+        this.clock = clock;
+        this.stopPatience = stopPatience;
+        catalog.listen(new CatalogListener() {
+            @Override
+            public void changed(Optional<Snapshot> before, Optional<Snapshot> after) {
+                changes.incrementAndGet();
+            }
+
+            @Override
+            public void replaced() {
+                changes.incrementAndGet();
+            }
+
+            @Override
+            public void damaged() {}
+        });
+    }
+
+    /**
+     * What an operation was about to have the manager do.
+     *
+     * @param at in whole seconds, as managers count
+     */
+    private record Begun(VmId vm, SnapshotName name, Instant at) {}
+
+    private static OperationId noteOf(OperationId operation) {
+        byte[] words = (operation + "/begun").getBytes(StandardCharsets.UTF_8);
+        return new OperationId(UUID.nameUUIDFromBytes(words));
+    }
+
+    private Optional<Begun> begun(OperationId operation, VmId vm, Optional<SnapshotName> name) {
+        Optional<Begun> begun = operations.result(noteOf(operation), Begun.class);
+        boolean same = begun.stream()
+                .allMatch(first ->
+                        first.vm().equals(vm) && name.map(first.name()::equals).orElse(true));
+        if (!same) {
+            throw Operations.otherRequest(operation);
+        }
+        return begun;
+    }
+
+    private Begun begin(OperationId operation, VmId vm, SnapshotName name, String what, StoreId home) {
+        Begun begun = new Begun(vm, name, clock.instant().truncatedTo(ChronoUnit.SECONDS));
+        operations.announce(noteOf(operation), what, begun, home);
+        return begun;
+    }
+
+    Snapshot take(TakeRequest request, Progress progress) {
+        Vm vm = references.vm(request.vm());
+        refuseUnsaid(request, vm);
+        request.name().ifPresent(keeper::refuseName);
+        String what = "cannot take a snapshot of VM " + vm;
+        Optional<Begun> earlier = begun(request.operation(), vm.id(), request.name());
+        if (earlier.isPresent()) {
+            progress.step("waiting for what was begun before");
+            awaitIdle(what, vm);
+            Optional<Snapshot> made = made(earlier.get());
+            if (made.isPresent()) {
+                return labelled(made.get(), request.labels());
+            }
+        }
+        List<StoreId> ids = storesOf(vm, what);
+        stores.refuseFull(what, ids);
+        SnapshotName name = earlier.map(Begun::name)
+                .or(request::name)
+                .orElseGet(() ->
+                        new SnapshotName(NAME_FROM_TIME.format(clock.instant().atZone(clock.getZone()))));
+        refuseDuplicate(vm, name);
+        Begun begun = earlier.isPresent() ? earlier.get() : begin(request.operation(), vm.id(), name, what, ids.get(0));
+        progress.step("waiting for the manager, which takes it");
+        keeper.take(vm, name, request.labels().description());
+        Snapshot made = made(begun)
+                .orElseThrow(() -> new Problem(
+                        Code.INTERNAL,
+                        what,
+                        "the manager has taken " + name + ", and no disk of it came to flatsnap",
+                        "Check that a disk of the VM lies on a storage of type flatsnap whose daemon is this one"));
+        return labelled(made, request.labels());
+    }
+
+    private static void refuseUnsaid(TakeRequest request, Vm vm) {
+        String what = "cannot take a snapshot of VM " + vm;
+        if (!request.disks().isEmpty()) {
+            throw new Problem(
+                    Code.UNSUPPORTED,
+                    what,
+                    "the manager takes all its disks",
+                    "Leave out --disk; exclude one at the manager");
+        }
+        if (request.strict()) {
+            throw new Problem(
+                    Code.UNSUPPORTED,
+                    what,
+                    "the manager freezes the guest itself, and does not say whether that went well",
+                    "Leave out --strict; what was reached stands in the task's log");
+        }
+    }
+
+    private List<StoreId> storesOf(Vm vm, String what) {
+        List<StoreId> ids = vm.disks().stream()
+                .map(disk -> DiskPlan.judge(disk, stores))
+                .filter(DiskPlan.Verdict.Suitable.class::isInstance)
+                .map(verdict -> ((DiskPlan.Verdict.Suitable) verdict).store().id())
+                .distinct()
+                .toList();
+        if (ids.isEmpty()) {
+            throw new Problem(
+                    Code.UNSUPPORTED,
+                    what,
+                    "none of its disks lies in a store",
+                    "Move one to a storage of type flatsnap; 'flatsnap vms' tells of each");
+        }
+        return ids;
+    }
+
+    private void refuseDuplicate(Vm vm, SnapshotName name) {
+        catalog.find(vm.id(), name)
+                .filter(other -> other.labels().retired().isEmpty())
+                .ifPresent(other -> {
+                    throw new Problem(
+                            Code.EXISTS,
+                            "cannot take snapshot " + name + " of VM " + vm,
+                            "it has a snapshot of that name, taken " + other.takenAt(),
+                            "Choose another name, or leave it out to get one made from the time");
+                });
+    }
+
+    /** What was begun, if it is there and whole. */
+    private Optional<Snapshot> made(Begun begun) {
+        Optional<Kept> kept = keeper.tree(begun.vm())
+                .map(tree -> tree.snapshots().get(begun.name()))
+                .filter(known -> !known.underWay() && !known.takenAt().isBefore(begun.at()));
+        if (kept.isEmpty()) {
+            return Optional.empty();
+        }
+        return catalog.named(begun.vm(), begun.name()).stream()
+                .filter(KeptSnapshots::own)
+                .findFirst()
+                .map(snapshot -> change(snapshot, kept.get()));
+    }
+
+    private Snapshot labelled(Snapshot made, Labels wanted) {
+        SortedSet<Tag> tags = new TreeSet<>(made.labels().tags());
+        tags.addAll(wanted.tags());
+        Labels labels =
+                made.labels().saying(wanted.description(), tags, made.labels().held() || wanted.held());
+        return labels.equals(made.labels()) ? made : changing.relabelKnown(made, old -> labels);
+    }
+
+    private void awaitIdle(String what, Vm vm) {
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        while (keeper.tree(vm.id()).filter(Tree::busy).isPresent()) {
+            if (System.nanoTime() - deadline > 0) {
+                throw new Problem(
+                        Code.BUSY,
+                        what,
+                        "the manager has locked the VM, and does not come to an end",
+                        "Look at its tasks; if none runs, unlock the VM there and try again");
+            }
+            try {
+                Thread.sleep(LOOK.toMillis());
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new Problem(Code.BUSY, what, "flatsnapd is being stopped", "Try again", e);
+            }
+        }
+    }
+
+    /** @param decided is given the snapshot right before it goes */
+    Snapshot delete(String vm, String snapshot, Consumer<Snapshot> decided, Progress progress) {
+        Snapshot named = references.ownSnapshot(references.vmId(vm), snapshot);
+        Optional<Vm> owner = manager.find(named.vm());
+        if (owner.isEmpty() && own(named)) {
+            throw new Problem(
+                    Code.REFUSED,
+                    "cannot delete snapshot " + named.name(),
+                    "its VM is not on this node, and the manager may know it on another",
+                    "Delete it on the node that has the VM");
+        }
+        if (!own(named) || !isKept(named)) {
+            return changing.delete(named.vm().value(), named.id().value(), decided, progress);
+        }
+        Snapshot present = changing.present(named);
+        changing.refuseDeleting(present, vm);
+        decided.accept(present);
+        progress.step("waiting for the manager, which deletes it");
+        keeper.delete(owner.orElseThrow(), present.name());
+        if (!changing.isGone(present)) {
+            // Images of disks that the VM does not have any more, of which the manager has not thought.
+            changing.delete(present.vm().value(), present.id().value(), going -> {}, progress);
+        }
+        return present;
+    }
+
+    private boolean isKept(Snapshot snapshot) {
+        return keeper.tree(snapshot.vm())
+                .filter(tree -> tree.snapshots().containsKey(snapshot.name()))
+                .isPresent();
+    }
+
+    /** Whether it is one that the manager should know. */
+    private static boolean own(Snapshot snapshot) {
+        return snapshot.guard().isEmpty()
+                && snapshot.foreign().isEmpty()
+                && snapshot.labels().retired().isEmpty();
+    }
+
+    RollbackResult rollBack(RollbackRequest request, Progress progress) {
+        Vm vm = references.vm(request.vm());
+        String what = "cannot roll back VM " + vm;
+        if (!request.disks().isEmpty()) {
+            throw new Problem(
+                    Code.UNSUPPORTED,
+                    what,
+                    "the manager rolls back all its disks and its configuration",
+                    "Leave out --disk; single disks can be copied from the view");
+        }
+        Snapshot target = references.ownSnapshot(vm.id(), request.snapshot());
+        if (!own(target) || !isKept(target)) {
+            throw new Problem(
+                    Code.UNSUPPORTED,
+                    what,
+                    "the manager does not know snapshot " + target.name(),
+                    "With the VM off, copy its disks back from the view: cp --sparse=always .../" + target.name()
+                            + "/disks/DISK.raw over the volume");
+        }
+        Optional<Begun> earlier = begun(request.operation(), vm.id(), Optional.of(target.name()));
+        if (earlier.isPresent()) {
+            progress.step("waiting for what was begun before");
+            awaitIdle(what, vm);
+            Optional<Snapshot> guard = guard(earlier.get());
+            if (guard.isPresent()) {
+                return new RollbackResult(vm.id(), target.id(), guard.map(Snapshot::id), false, List.of());
+            }
+        }
+        Vm now = references.again(vm);
+        boolean ran = now.state() != VmState.OFF;
+        if (ran && !request.stop()) {
+            throw new Problem(
+                    Code.REFUSED,
+                    what,
+                    "it is " + now.state(),
+                    "Shut it down, or let flatsnap stop and restart it with --stop");
+        }
+        Begun begun = begin(request.operation(), vm.id(), target.name(), what, target.home());
+        Snapshot guard;
+        try {
+            if (ran) {
+                progress.step("stopping VM " + vm);
+                notes.begin(vm.id(), Kind.STOP);
+                manager.stop(vm.id(), stopPatience);
+            }
+            progress.step("waiting for the manager, which rolls it back");
+            String told = keeper.rollBack(vm, target.name());
+            guard = guard(begun).orElseThrow(() -> undone(what, told));
+        } catch (Problem e) {
+            throw ran ? startAgain(vm, e) : e;
+        }
+        List<String> warnings = new ArrayList<>();
+        boolean started = ran && started(vm, warnings, progress);
+        return new RollbackResult(vm.id(), target.id(), Optional.of(guard.id()), started, warnings);
+    }
+
+    private static Problem undone(String what, String told) {
+        return new Problem(
+                Code.REFUSED,
+                what,
+                told.isEmpty() ? "the manager did not ask flatsnap to do it" : "the manager says: " + told,
+                "Mend that and try again; the manager's tasks tell more");
+    }
+
+    private Optional<Snapshot> guard(Begun begun) {
+        return references.newestGuard(begun.vm(), guard -> !guard.takenAt().isBefore(begun.at()));
+    }
+
+    private boolean started(Vm vm, List<String> warnings, Progress progress) {
+        // With a snapshot that has memory the manager has continued it.
+        if (references.again(vm).state() == VmState.OFF) {
+            progress.step("starting the VM again");
+            finishing.startTwice(vm.id()).ifPresent(e -> warnings.add("the VM is off: " + e.getMessage()));
+        }
+        notes.end(vm.id(), Kind.STOP);
+        return warnings.isEmpty();
+    }
+
+    /** A VM that was stopped for a rollback of which nothing was done must not stay off; a locked one cannot be started. */
+    private Problem startAgain(Vm vm, Problem failure) {
+        try {
+            if (references.again(vm).state() == VmState.OFF) {
+                finishing.startTwice(vm.id()).ifPresent(e -> {
+                    throw e;
+                });
+            }
+            notes.end(vm.id(), Kind.STOP);
+            return failure;
+        } catch (Problem e) {
+            failure.addSuppressed(e);
+            return new Problem(
+                    failure.code(),
+                    failure.what(),
+                    failure.why() + "; and the VM is off now, because it could not be started again (" + e.why() + ")",
+                    failure.remedy() + "; then start the VM",
+                    failure);
+        }
+    }
+
+    RollbackResult undo(String vm) {
+        Vm found = references.vm(vm);
+        Optional<Snapshot> guard = references.newestGuard(found.id(), any -> true);
+        throw new Problem(
+                Code.UNSUPPORTED,
+                "cannot undo a rollback of VM " + found,
+                guard.isEmpty()
+                        ? "no guard snapshot of it exists"
+                        : "its guard " + guard.get().name() + " is flatsnap's, and the manager, whose the VM's"
+                                + " configuration is, does not know it",
+                guard.isEmpty()
+                        ? "Roll back to another snapshot, see 'flatsnap list " + found + "'"
+                        : "With the VM off, copy its disks back from the view: cp --sparse=always .../"
+                                + guard.get().name() + "/disks/DISK.raw over the volume");
+    }
+
+    /** Refuses it: the manager makes its VMs itself. */
+    CloneResult cloneVm(VmName name) {
+        // It says why, and what to do.
+        manager.prepareClone("", new VmId(UUID.randomUUID().toString()), name, Map.of(), Optional.empty());
+        throw new IllegalStateException("a manager that keeps its snapshots does not let flatsnap define VMs");
+    }
+
+    /** Changes what people say about a snapshot; its description stands at the manager too. */
+    Snapshot relabel(String vm, String snapshot, UnaryOperator<Labels> change) {
+        Snapshot named = references.ownSnapshot(references.vmId(vm), snapshot);
+        Description wanted = change.apply(named.labels()).description();
+        if (own(named) && !wanted.equals(named.labels().description()) && isKept(named)) {
+            manager.find(named.vm()).ifPresent(owner -> keeper.describe(owner, named.name(), wanted));
+        }
+        return changing.relabel(named.vm().value(), named.id().value(), change);
+    }
+
+    /** Makes flatsnap's snapshots say what the manager knows of them; any thread may do it. */
+    synchronized void follow() {
+        try {
+            long version = changes.get();
+            boolean unfinished = !catalog.underWay().isEmpty();
+            if (!unfinished && version == seenChanges && keeper.trees().equals(seen)) {
+                return;
+            }
+            // Those that flatsnap has are read before those that the manager has: it notes a snapshot before it asks
+            // for it.
+            List<Snapshot> own = ownSnapshots();
+            List<Tree> trees = keeper.trees();
+            boolean all = follow(own, trees);
+            seen = trees;
+            seenChanges = all ? version : NEVER;
+            complaint = "";
+        } catch (Problem e) {
+            if (!complaint.equals(e.getMessage())) {
+                complaint = e.getMessage();
+                LOG.warn("what the manager knows of its snapshots is not seen now: {}", complaint);
+            }
+        }
+    }
+
+    private List<Snapshot> ownSnapshots() {
+        List<Snapshot> found = new ArrayList<>(catalog.underWay());
+        SnapshotQuery query = SnapshotQuery.ALL.limitedTo(1000);
+        while (true) {
+            Page page = catalog.query(query);
+            page.snapshots().stream().filter(KeptSnapshots::own).forEach(found::add);
+            if (page.next().isEmpty()) {
+                return found;
+            }
+            query = query.from(page.next().get());
+        }
+    }
+
+    /** @return whether each could be looked after */
+    private boolean follow(List<Snapshot> snapshots, List<Tree> trees) {
+        Map<VmId, Tree> byVm = new TreeMap<>();
+        trees.forEach(tree -> byVm.put(tree.vm(), tree));
+        Map<VmId, SortedSet<SnapshotName>> unknown = new TreeMap<>();
+        boolean all = true;
+        for (Snapshot snapshot : snapshots) {
+            Tree tree = byVm.get(snapshot.vm());
+            // Of a VM on another node, that one looks after it.
+            if (tree == null || !own(snapshot)) {
+                continue;
+            }
+            Kept kept = tree.snapshots().get(snapshot.name());
+            if (kept != null) {
+                all &= kept.underWay()
+                        || said(snapshot.labels(), kept).equals(snapshot.labels())
+                        || ifFree(snapshot, () -> changing.relabelLocked(snapshot, labels -> said(labels, kept)));
+            } else if (!snapshot.labels().underWay()) {
+                unknown.computeIfAbsent(snapshot.vm(), vm -> new TreeSet<>()).add(snapshot.name());
+            } else if (!tree.busy()
+                    && snapshot.takenAt().isBefore(clock.instant().minus(FORGOTTEN))) {
+                all &= ifFree(snapshot, () -> drop(snapshot));
+            }
+        }
+        orphans = unknown;
+        return all;
+    }
+
+    /** Whoever works on the VM is not waited for: the next look comes soon. */
+    private boolean ifFree(Snapshot snapshot, Runnable work) {
+        try {
+            Optional<VmLock> lock = stores.lockIfFree(snapshot.vm(), snapshot.stores());
+            if (lock.isPresent()) {
+                try (VmLock held = lock.get()) {
+                    work.run();
+                }
+            }
+            return lock.isPresent();
+        } catch (Problem e) {
+            LOG.warn(
+                    "snapshot {} of VM {} is not what the manager says: {}",
+                    snapshot.name(),
+                    snapshot.vmName(),
+                    e.getMessage());
+            return false;
+        }
+    }
+
+    private Snapshot change(Snapshot snapshot, Kept kept) {
+        return said(snapshot.labels(), kept).equals(snapshot.labels())
+                ? snapshot
+                : changing.relabelKnown(snapshot, labels -> said(labels, kept));
+    }
+
+    private static Labels said(Labels labels, Kept kept) {
+        return labels.saying(kept.description().orElse(labels.description()), labels.tags(), labels.held())
+                .underWay(false)
+                .after(kept.parent());
+    }
+
+    /** One that the manager began and gave up: it shows not all disks, and nobody was ever shown it. */
+    private void drop(Snapshot snapshot) {
+        changing.remove(snapshot);
+        LOG.info(
+                "removed {} of VM {}: the manager began it and does not know it any more",
+                snapshot.name(),
+                snapshot.vmName());
+    }
+
+    /** What stands on stores and the manager does not know. */
+    List<Finding> findings() {
+        List<Finding> findings = new ArrayList<>();
+        orphans.forEach((vm, names) -> findings.add(new Finding(
+                        Finding.Level.WARNING,
+                        "VM " + vm,
+                        "the manager does not know " + names.size() + " of its snapshots: "
+                                + String.join(
+                                        ", ",
+                                        names.stream().map(SnapshotName::value).toList()),
+                        "They can be read in the view; delete those that nobody needs: flatsnap delete " + vm + " NAME")
+                .about(vm)));
+        return findings;
+    }
+}
