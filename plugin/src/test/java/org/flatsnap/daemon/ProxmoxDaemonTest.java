@@ -123,7 +123,12 @@ class ProxmoxDaemonTest {
         assertThat(known("s1").has("snapstate")).isFalse();
         assertThat(known("s2").get("parent").getAsString()).isEqualTo("s1");
         assertThat(node.guest(100).has("lock")).isFalse();
-        assertThat(names("100")).hasSize(3).endsWith("s2", "s1").first().asString().matches("snap-[0-9_-]{23}");
+        assertThat(names("100"))
+                .hasSize(3)
+                .endsWith("s2", "s1")
+                .first()
+                .asString()
+                .matches("snap-[0-9_-]{23}");
         JsonObject labels = snapshots("web01").get(2).getAsJsonObject("labels");
         assertThat(labels.get("description").getAsString()).isEqualTo("größer");
         assertThat(labels.getAsJsonArray("tags").toString()).contains("prod");
@@ -189,7 +194,9 @@ class ProxmoxDaemonTest {
         assertThat(guest.has("lock")).isFalse();
         // Newer ones stay, and what was there before is kept.
         assertThat(names("100")).containsExactly("s2", "s1");
-        assertThat(snapshots("100")).filteredOn(snapshot -> snapshot.has("guard")).isNotEmpty();
+        assertThat(snapshots("100"))
+                .filteredOn(snapshot -> snapshot.has("guard"))
+                .isNotEmpty();
         refused(daemon.flatsnap("undo", "100", "--stop"), "guard-", "cp --sparse=always");
     }
 
@@ -222,10 +229,9 @@ class ProxmoxDaemonTest {
 
         // Somebody edits the configuration.
         node.change(100, guest -> guest.getAsJsonObject("snapshots").remove("s3"));
-        RunningGuest.await(
-                PATIENCE,
-                "the doctor to see it",
-                () -> daemon.flatsnap("doctor").output().contains("does not know 1 of its snapshots: s3"));
+        RunningGuest.await(PATIENCE, "the doctor to see it", () -> daemon.flatsnap("doctor")
+                .output()
+                .contains("does not know 1 of its snapshots: s3"));
         refused(daemon.flatsnap("rollback", "100", "s3"), "does not know snapshot s3");
         daemon.succeed("delete", "100", "s3");
         assertThat(names("100")).containsExactly("s1");
@@ -262,8 +268,8 @@ class ProxmoxDaemonTest {
         daemon.start();
 
         node.letGo();
-        JsonObject taken = JsonParser.parseString(request(
-                        "POST", "/v1/vms/100/snapshots", "{\"tags\":[\"prod\"]}", "-H", "Operation-Id: " + id))
+        JsonObject taken = JsonParser.parseString(
+                        request("POST", "/v1/vms/100/snapshots", "{\"tags\":[\"prod\"]}", "-H", "Operation-Id: " + id))
                 .getAsJsonObject();
 
         assertThat(names("100")).containsExactly(taken.get("name").getAsString());
@@ -279,7 +285,11 @@ class ProxmoxDaemonTest {
         daemon.succeed("take", "100", "s1");
         node.remove(100);
         for (String volume : List.of("vm-100-disk-0", "vm-100-disk-1")) {
-            request("DELETE", "/v1/volumes/" + volume + "?place=" + store.root().toString().replace("/", "%2F"), "");
+            request(
+                    "DELETE",
+                    "/v1/volumes/" + volume + "?place="
+                            + store.root().toString().replace("/", "%2F"),
+                    "");
         }
         volume("vm-100-disk-0", "c0");
         node.add(100, "other", 1700000000, "vm-100-disk-0");
