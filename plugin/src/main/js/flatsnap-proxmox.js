@@ -381,7 +381,7 @@
                         text: gettext('Exclusive'),
                         tooltip: gettext('What deleting it alone would free'),
                         dataIndex: 'exclusive',
-                        width: 100,
+                        width: 110,
                         align: 'right',
                         renderer: ofSnapshot((row) => size(row.exclusive)),
                     },
@@ -994,7 +994,7 @@
                         viewConfig: { trackOver: false },
                         store: { fields: ['what', 'first', 'second'], data: lines.map(([what, first, second]) => ({ what, first, second })) },
                         columns,
-                        bbar: [{ xtype: 'tbtext', itemId: 'between', text: '&nbsp;' }],
+                        bbar: two ? [{ xtype: 'tbtext', itemId: 'between', text: '&nbsp;' }] : undefined,
                     },
                     buttons: [{ text: gettext('Close'), handler: () => win.close() }],
                 });

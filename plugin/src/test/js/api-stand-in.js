@@ -100,7 +100,8 @@ class Api {
 
   // A worker that is done after some polls, with what it does.
   task(type, id, work) {
-    const upid = `UPID:pve1:0000${(1000 + this.tasks.size).toString(16)}:00000001:6740AAAA:${type}:${id}:root@pam:`;
+    const pid = (1000 + this.tasks.size).toString(16).padStart(8, '0');
+    const upid = `UPID:pve1:${pid}:00000001:6740AAAA:${type}:${id}:root@pam:`;
     let exitstatus = 'OK';
     if (this.failing === type) {
       exitstatus = `storage is away ${HOSTILE}`;
