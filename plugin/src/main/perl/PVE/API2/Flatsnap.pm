@@ -33,6 +33,8 @@ use PVE::Tools;
 
 my $SNAPSHOT = '[0-9]{8}t[0-9]{9}-[0-9a-f]{8}';
 my $CHUNK = 1 << 20;
+# In seconds. A node that asks another gives up after 30.
+my $LIMIT = 25;
 # How long the proxy may take to fetch what it was told to.
 my $PATIENCE = 60;
 
@@ -78,7 +80,7 @@ my $query = sub {
 
 my $ask = sub {
     my ($scfg, $method, $path, $body) = @_;
-    return PVE::Storage::Custom::FlatsnapPlugin->request($scfg, $method, $path, $body);
+    return PVE::Storage::Custom::FlatsnapPlugin->request($scfg, $method, $path, $body, $LIMIT);
 };
 
 # Dies unless it is a snapshot of that very guest.
