@@ -17,6 +17,7 @@ package PVE::API2::Flatsnap;
 use strict;
 use warnings;
 
+use Encode ();
 use Fcntl;
 use File::Temp;
 use IO::Handle;
@@ -381,7 +382,7 @@ $register->(
                 $vmid,
                 $rpcenv->get_user(),
                 sub {
-                    print "image of '$disk' in snapshot '$found->{name}' ($found->{id})\n";
+                    print Encode::encode('UTF-8', "image of '$disk' in snapshot '$found->{name}' ($found->{id})\n");
                     my $sent = eval { $send->($entry->{path}, $entry->{bytes}, $pipe); 1 };
                     my $error = $@;
                     $clean_up->();
