@@ -40,7 +40,7 @@ final class ZfsForeign {
             if (inventory.images(dataset).stream().anyMatch(inventory::foreign)) {
                 Optional<Path> disk = live(inventory, dataset);
                 for (ZfsInventory.Image image : inventory.images(dataset)) {
-                    if (disk.isPresent() && inventory.foreign(image) && !inventory.empty(image)) {
+                    if (disk.isPresent() && inventory.foreign(image) && !image.going() && !inventory.empty(image)) {
                         String name =
                                 makers.getOrDefault(image.guid(), image.name().name());
                         images.add(image(name, image, disk.get()));

@@ -25,6 +25,9 @@ public final class ZvolDevices {
     /** {@code BLKZNAME} of sys/fs/zfs.h: _IOR(0x12, 125, char[ZFS_MAX_DATASET_NAME_LEN]). */
     private static final long BLKZNAME = 0x8100127DL;
 
+    /** {@code ERESTARTSYS} of linux/errno.h, which zvol_open() lets out when the pool's lock is taken. */
+    private static final int ERESTARTSYS = 512;
+
     private static final int NAME_SIZE = DatasetName.LENGTH_LIMIT + 1;
 
     private static final Duration BETWEEN_LOOKS = Duration.ofMillis(20);
@@ -76,8 +79,15 @@ public final class ZvolDevices {
     }
 
     private static boolean leadsTo(Path link, ZfsName volume) throws IOException {
-        return Files.exists(link)
-                && name(link).filter(volume.toString()::equals).isPresent();
+        try {
+            return Files.exists(link)
+                    && name(link).filter(volume.toString()::equals).isPresent();
+        } catch (ErrnoException e) {
+            if (e.errno() == ERESTARTSYS) {
+                return false;
+            }
+            throw e;
+        }
     }
 
     private static Optional<String> name(Path path) throws IOException {
