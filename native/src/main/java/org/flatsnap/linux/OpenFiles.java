@@ -14,6 +14,7 @@ import java.util.List;
 /** Which processes of this host have a file open, by {@code /proc/<pid>/fd} and {@code fdinfo}, see proc(5). */
 public final class OpenFiles {
     private static final Path PROC = Path.of("/proc");
+    private static final Path BLOCK_DEVICES = Path.of("/sys/block");
     private static final int ACCESS_MODE = 3;
 
     private OpenFiles() {}
@@ -40,10 +41,16 @@ public final class OpenFiles {
         return writers;
     }
 
-    /** Whether the kernel itself uses a block device: a mounted file system, LVM, RAID. Anything else is not. */
+    /**
+     * Whether the kernel itself uses a block device, for a mounted file system, LVM or RAID; or a file, for a loop device as
+     * containers have them. Source of the latter: {@code loop/backing_file} in sysfs.
+     */
     public static boolean claimed(Path file) throws IOException {
-        if (!Files.exists(file) || Files.isRegularFile(file)) {
+        if (!Files.exists(file)) {
             return false;
+        }
+        if (Files.isRegularFile(file)) {
+            return looped(file.toRealPath());
         }
         try (Descriptor device = Descriptor.open(file, CLibrary.O_RDONLY | CLibrary.O_EXCL, 0)) {
             return false;
@@ -52,6 +59,25 @@ public final class OpenFiles {
                 return true;
             }
             throw e;
+        }
+    }
+
+    private static boolean looped(Path wanted) throws IOException {
+        try (DirectoryStream<Path> devices = Files.newDirectoryStream(BLOCK_DEVICES, "loop*")) {
+            for (Path device : devices) {
+                Path backing = device.resolve("loop/backing_file");
+                try {
+                    Path path = Path.of(Files.readString(backing).strip());
+                    if (path.equals(wanted)
+                            || wanted.getFileName().equals(path.getFileName()) && Files.isSameFile(path, wanted)) {
+                        return true;
+                    }
+                } catch (NoSuchFileException e) {
+                    // It has no file, or none any more.
+                    continue;
+                }
+            }
+            return false;
         }
     }
 

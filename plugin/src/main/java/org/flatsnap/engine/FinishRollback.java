@@ -233,7 +233,7 @@ final class FinishRollback {
                         Code.REFUSED,
                         "cannot roll back VM " + vm,
                         "this host itself uses " + file + ": it is mounted, or LVM, RAID or a mapping stands on it",
-                        "Take that down first (lsblk " + file + " shows it)");
+                        "Take that down first (lsblk " + file + " or losetup -j " + file + " shows it)");
             }
         }
     }

@@ -38,6 +38,7 @@ final class ReflinkCapture implements Capture {
 
     @Override
     public void save(String fileName, String content) {
+        requireNew(fileName);
         store.attempt("cannot save " + fileName, () -> {
             files.add(Files.writeString(directory.resolve(fileName), content));
         });
@@ -45,9 +46,16 @@ final class ReflinkCapture implements Capture {
 
     @Override
     public void saveCopy(String fileName, Path source) {
+        requireNew(fileName);
         store.attempt("cannot save a copy of " + source, () -> {
             files.add(Files.copy(source, directory.resolve(fileName), StandardCopyOption.COPY_ATTRIBUTES));
         });
+    }
+
+    private void requireNew(String fileName) {
+        if (further) {
+            throw new IllegalStateException("a published snapshot keeps its own " + fileName);
+        }
     }
 
     @Override

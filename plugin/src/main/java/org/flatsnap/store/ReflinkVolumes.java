@@ -44,7 +44,7 @@ final class ReflinkVolumes implements Volumes {
     }
 
     /** What recovery needs to know. */
-    private record Renaming(VolumeName from, VolumeName to) {}
+    record Renaming(VolumeName from, VolumeName to) {}
 
     @Override
     public Path path(VolumeName name) {

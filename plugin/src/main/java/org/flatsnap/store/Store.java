@@ -74,7 +74,8 @@ public interface Store extends AutoCloseable {
      * kill, it stands as it was, and the same can be begun again. What was saved beside its images stays: there is nothing to
      * save.
      *
-     * @param disks none of a name that the snapshot has an image of
+     * @param snapshot as it stands now, with an image on this store
+     * @param disks none that the snapshot has an image of
      * @throws Problem with code EXISTS if it has one
      */
     Capture extend(OperationId operation, Snapshot snapshot, List<DiskSource> disks);

@@ -40,6 +40,9 @@ final class ZfsAsides {
     void settle(ZfsInventory inventory) throws IOException {
         List<Intent> standing = store.intents(problem -> LOG.warn("{}", problem.getMessage()));
         for (DatasetName aside : inventory.datasets()) {
+            if (isAside(inventory, aside) && inventory.removed(aside)) {
+                freeForeign(inventory, aside);
+            }
             boolean needed = standing.stream().anyMatch(intent -> ZfsNames.by(intent.operation(), aside));
             if (isAside(inventory, aside) && !needed && unwanted(inventory, aside)) {
                 // Only what is still so when nothing moves any more.
@@ -48,7 +51,18 @@ final class ZfsAsides {
         }
     }
 
-    /** Directly below, so not what somebody has put below a disk; and put there by a rollback. */
+    /** What others took of a disk went with the disk; with them, an heir would have snapshots that are not its own. */
+    private void freeForeign(ZfsInventory inventory, DatasetName aside) throws IOException {
+        List<SnapshotName> images = inventory.images(aside).stream()
+                .filter(image -> inventory.foreign(image) && !image.going())
+                .map(ZfsInventory.Image::name)
+                .toList();
+        if (!images.isEmpty()) {
+            attempt("free " + images, () -> store.core().destroySnapshots(images, true));
+        }
+    }
+
+    /** Directly below, so not what somebody has put below a disk; and put there by a rollback or a removal. */
     private boolean isAside(ZfsInventory inventory, DatasetName dataset) {
         return dataset.parent().filter(store.names().aside()::equals).isPresent()
                 && inventory

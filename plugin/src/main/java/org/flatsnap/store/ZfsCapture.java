@@ -16,13 +16,17 @@ import org.flatsnap.linux.zfs.Property;
 import org.flatsnap.linux.zfs.SnapshotName;
 import org.flatsnap.linux.zfs.ZfsException;
 import org.flatsnap.model.DiskImage;
+import org.flatsnap.model.Problem;
 import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.SnapshotId;
 import org.flatsnap.model.VmId;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** One atomic ZFS snapshot of all disks, published by setting its record on that of the first disk. */
+/**
+ * One atomic ZFS snapshot of all disks, published by setting its record on that of the first disk; or of further disks of a
+ * snapshot that has its record already, which is set anew.
+ */
 final class ZfsCapture implements Capture {
     private static final Logger LOG = LoggerFactory.getLogger(ZfsCapture.class);
 
@@ -30,6 +34,7 @@ final class ZfsCapture implements Capture {
     private final Staging staging;
     private final VmId vm;
     private final SnapshotId id;
+    private final Optional<Snapshot> extended;
     private final List<ZfsDisk> disks = new ArrayList<>();
     private final List<DiskSource> sources;
     private final Path directory;
@@ -38,10 +43,27 @@ final class ZfsCapture implements Capture {
     private boolean taken;
 
     ZfsCapture(ZfsStore store, Staging staging, VmId vm, SnapshotId id, List<DiskSource> sources) throws IOException {
+        this(store, staging, vm, id, Optional.empty(), sources);
+    }
+
+    /** Of further disks of a snapshot that is published. */
+    ZfsCapture(ZfsStore store, Staging staging, Snapshot extended, List<DiskSource> sources) throws IOException {
+        this(store, staging, extended.vm(), extended.id(), Optional.of(extended), sources);
+    }
+
+    private ZfsCapture(
+            ZfsStore store,
+            Staging staging,
+            VmId vm,
+            SnapshotId id,
+            Optional<Snapshot> extended,
+            List<DiskSource> sources)
+            throws IOException {
         this.store = store;
         this.staging = staging;
         this.vm = vm;
         this.id = id;
+        this.extended = extended;
         this.sources = sources;
         for (DiskSource source : sources) {
             store.obstacle(source.path()).ifPresent(problem -> {
@@ -55,6 +77,7 @@ final class ZfsCapture implements Capture {
 
     @Override
     public void save(String fileName, String content) {
+        requireNew(fileName);
         store.attempt("cannot save " + fileName, () -> {
             files.add(Files.writeString(directory.resolve(fileName), content));
         });
@@ -62,9 +85,16 @@ final class ZfsCapture implements Capture {
 
     @Override
     public void saveCopy(String fileName, Path source) {
+        requireNew(fileName);
         store.attempt("cannot save a copy of " + source, () -> {
             files.add(Files.copy(source, directory.resolve(fileName), StandardCopyOption.COPY_ATTRIBUTES));
         });
+    }
+
+    private void requireNew(String fileName) {
+        if (extended.isPresent()) {
+            throw new IllegalStateException("a published snapshot keeps its own " + fileName);
+        }
     }
 
     @Override
@@ -78,6 +108,9 @@ final class ZfsCapture implements Capture {
                     sizes.put(disk.dataset(), Files.size(disk.live()));
                 }
             }
+            if (extended.isPresent()) {
+                clearLeftovers(extended.get());
+            }
             taken = true;
             store.core()
                     .snapshot(
@@ -90,6 +123,29 @@ final class ZfsCapture implements Capture {
                                     ZfsNames.VM,
                                     vm.value()));
         });
+    }
+
+    /** What a kill left of an earlier try has the names; nobody but that has them, or the snapshot's own images. */
+    private void clearLeftovers(Snapshot snapshot) throws IOException {
+        List<SnapshotName> leftovers = new ArrayList<>();
+        for (SnapshotName name : names()) {
+            Optional<Map<String, Property>> found = store.find(name, "guid");
+            if (found.isPresent()) {
+                String guid = found.get().get("guid").value();
+                if (snapshot.disks().stream()
+                        .anyMatch(image -> image.guid().filter(guid::equals).isPresent())) {
+                    throw new Problem(
+                            Problem.Code.EXISTS,
+                            "cannot add " + name.dataset() + " to snapshot " + snapshot.name(),
+                            "the snapshot has an image of it, under the name that it had then",
+                            "Take another snapshot of it");
+                }
+                leftovers.add(name);
+            }
+        }
+        if (!leftovers.isEmpty()) {
+            store.core().destroySnapshots(leftovers, true);
+        }
     }
 
     private List<SnapshotName> names() {
@@ -123,6 +179,13 @@ final class ZfsCapture implements Capture {
     @Override
     public void publish(Snapshot snapshot) {
         store.attempt("cannot publish snapshot " + snapshot.name(), () -> {
+            if (extended.isPresent()) {
+                // From here on the record tells whether they belong to it, and recovery asks that.
+                taken = false;
+                store.replace(snapshot);
+                names().forEach(this::markPart);
+                return;
+            }
             Layout layout = store.layout();
             // Seen by nobody without the record.
             Files.createDirectories(layout.vm(vm));
@@ -153,7 +216,9 @@ final class ZfsCapture implements Capture {
             try (staging) {
                 if (taken) {
                     store.core().destroySnapshots(names(), true);
-                    Staging.deleteTree(store.layout().snapshot(vm, id));
+                    if (extended.isEmpty()) {
+                        Staging.deleteTree(store.layout().snapshot(vm, id));
+                    }
                 }
             }
         });

@@ -18,6 +18,7 @@ import org.flatsnap.linux.zfs.Property;
 import org.flatsnap.linux.zfs.Property.Source;
 import org.flatsnap.linux.zfs.SnapshotName;
 import org.flatsnap.linux.zfs.ZfsPrograms;
+import org.flatsnap.model.Problem;
 import org.flatsnap.model.SnapshotId;
 import org.flatsnap.model.VmId;
 
@@ -196,14 +197,42 @@ final class ZfsInventory {
                 .isPresent();
     }
 
+    /** Whether a dataset stands aside because the disk was removed, and not for another one in its place. */
+    boolean removed(DatasetName dataset) {
+        return dataset(dataset)
+                .flatMap(record -> own(record, ZfsNames.LIVE))
+                .filter(dataset.toString()::equals)
+                .isPresent();
+    }
+
     /** Whether somebody may want an image: it is foreign, or belongs to a published snapshot. */
     boolean wanted(Image image) {
         if (foreign(image)) {
-            return !empty(image);
+            return !empty(image) && !image.going() && !removed(image.name().dataset());
         }
         return image.id()
                 .map(homes::get)
                 .map(home -> home.in(ZfsNames.PUBLISHED))
-                .orElse(!image.in(ZfsNames.DELETED));
+                .orElse(!image.in(ZfsNames.DELETED) && !image.going());
+    }
+
+    /** An image that is part of nothing yet, and of nothing ever if its owner died. */
+    boolean unpublished(Image image) {
+        return image.in(ZfsNames.STAGED) && !image.going() && !named(image);
+    }
+
+    /** Whether the record of an image's snapshot names it, or cannot be read. */
+    private boolean named(Image image) {
+        Optional<Image> home = image.id().map(homes::get);
+        if (home.isEmpty()) {
+            return false;
+        }
+        try {
+            return ZfsRecord.read(home.get().name(), home.get()::recordValue).disks().stream()
+                    .anyMatch(disk -> disk.guid().filter(image.guid()::equals).isPresent());
+        } catch (Problem e) {
+            // Told by whoever reads snapshots.
+            return true;
+        }
     }
 }

@@ -125,24 +125,19 @@ final class ZfsLeftovers {
         for (Path directory : Layout.entries(store.layout().staging())) {
             owners.add(directory.getFileName().toString());
         }
-        inventory.images().stream()
-                .filter(image -> image.in(ZfsNames.STAGED) && !settled(inventory, image))
-                .forEach(image ->
-                        ZfsInventory.own(image.record(), ZfsNames.OWNER).ifPresent(owners::add));
+        inventory.images().stream().filter(inventory::unpublished).forEach(image -> ZfsInventory.own(
+                        image.record(), ZfsNames.OWNER)
+                .ifPresent(owners::add));
         for (DatasetName dataset : inventory.datasets()) {
             owner(inventory, dataset).ifPresent(owners::add);
         }
         return owners;
     }
 
-    /** An image of a snapshot whose record stands, readable or not. */
-    private static boolean settled(ZfsInventory inventory, ZfsInventory.Image image) {
-        return image.id().map(inventory.homes()::containsKey).orElse(false);
-    }
-
     private Optional<String> owner(ZfsInventory inventory, DatasetName dataset) {
         return inventory.dataset(dataset).flatMap(record -> {
-            if (ZfsNames.below(dataset, store.names().staged())) {
+            if (ZfsNames.below(dataset, store.names().staged())
+                    || ZfsRemovals.place(store.names(), dataset, record).isPresent()) {
                 return ZfsInventory.own(record, ZfsNames.OWNER);
             }
             return ZfsInventory.own(record, ZfsNames.CLONE)
@@ -183,11 +178,10 @@ final class ZfsLeftovers {
         ZfsInventory inventory = store.inventory();
         List<SnapshotName> images = new ArrayList<>();
         for (ZfsInventory.Image image : inventory.images()) {
-            if (image.in(ZfsNames.STAGED)
+            if (inventory.unpublished(image)
                     && ZfsInventory.own(image.record(), ZfsNames.OWNER)
                             .filter(owner::equals)
-                            .isPresent()
-                    && !settled(inventory, image)) {
+                            .isPresent()) {
                 images.add(image.name());
             }
         }
@@ -198,12 +192,16 @@ final class ZfsLeftovers {
         boolean clear = true;
         for (DatasetName dataset : inventory.datasets()) {
             if (owner(inventory, dataset).filter(owner::equals).isPresent()) {
+                Optional<DatasetName> place =
+                        inventory.dataset(dataset).flatMap(record -> ZfsRemovals.place(store.names(), dataset, record));
                 Optional<ZfsCloneOut.Purpose> purpose = inventory
                         .dataset(dataset)
                         .flatMap(record -> ZfsInventory.own(record, ZfsNames.CLONE))
                         .map(ZfsCloneOut.Purpose::parse);
                 if (purpose.isPresent()) {
                     clear &= purpose.get().settle(store, dataset, exists);
+                } else if (place.isPresent()) {
+                    new ZfsRemovals(store).finish(dataset, place.get());
                 } else {
                     store.destroy(dataset);
                 }

@@ -39,7 +39,7 @@ record ZfsNames(DatasetName root, DatasetName own, DatasetName staged, DatasetNa
     /** Whose disk a snapshot shows. */
     static final String VM = "org.flatsnap:vm";
 
-    /** On what stands aside: the name it had. */
+    /** On what stands aside: the name it had. On what was or is being removed: the name it has there. */
     static final String LIVE = "org.flatsnap:live";
 
     /** On what stands aside: the transaction group of the last snapshot it had by then; what is younger holds nothing new. */
@@ -58,6 +58,8 @@ record ZfsNames(DatasetName root, DatasetName own, DatasetName staged, DatasetNa
 
     private static final String SNAPSHOT = "flatsnap-";
 
+    private static final String COPY = SNAPSHOT + "copy-";
+
     static ZfsNames below(DatasetName root) {
         DatasetName own = root.child(Layout.DIRECTORY);
         return new ZfsNames(root, own, own.child("staged"), own.child("aside"), own.child("readers"));
@@ -65,6 +67,11 @@ record ZfsNames(DatasetName root, DatasetName own, DatasetName staged, DatasetNa
 
     static SnapshotName snapshot(DatasetName disk, SnapshotId id) {
         return disk.snapshot(SNAPSHOT + id);
+    }
+
+    /** The moment at which an operation copies a disk. */
+    static SnapshotName copied(DatasetName disk, OperationId operation) {
+        return disk.snapshot(COPY + operation);
     }
 
     /** The id in a name of flatsnap's making. */

@@ -60,6 +60,7 @@ public final class ZfsStore extends FiledStore {
     private final ZfsNames names;
     private final ZfsReaders readers = new ZfsReaders(this);
     private final ZfsSwaps swaps = new ZfsSwaps(this);
+    private final ZfsVolumes volumes = new ZfsVolumes(this);
 
     /** Where images were last seen, by guid: a hint that is checked before it is used. */
     private final Map<String, Located> located = new ConcurrentHashMap<>();
@@ -181,19 +182,22 @@ public final class ZfsStore extends FiledStore {
 
     ZfsInventory inventory() throws IOException {
         requireMounted();
-        ZfsInventory inventory;
-        // A listing is not of one moment: what is renamed meanwhile could be missing from it with all its snapshots.
-        renames.readLock().lock();
-        try {
-            inventory = ZfsInventory.load(programs, names.root());
-        } finally {
-            renames.readLock().unlock();
-        }
+        ZfsInventory inventory = listing(() -> ZfsInventory.load(programs, names.root()));
         for (ZfsInventory.Image image : inventory.images()) {
             located(image.guid(), image.name(), image.number("referenced"));
         }
         inventory.homes().forEach((id, image) -> homes.put(id, image.name()));
         return inventory;
+    }
+
+    /** A listing is not of one moment: what is renamed meanwhile could be missing from it with all its snapshots. */
+    <T> T listing(Production<T> work) throws IOException {
+        renames.readLock().lock();
+        try {
+            return work.get();
+        } finally {
+            renames.readLock().unlock();
+        }
     }
 
     /** Does what moves snapshots from one name to another, while nobody lists them. */
@@ -403,6 +407,20 @@ public final class ZfsStore extends FiledStore {
     }
 
     @Override
+    public Capture extend(OperationId operation, Snapshot snapshot, List<DiskSource> disks) {
+        requireFurther(snapshot, disks);
+        return produce("cannot add to snapshot " + snapshot.name(), () -> {
+            Staging staging = Staging.create(layout().staging(operation));
+            try {
+                return new ZfsCapture(this, staging, snapshot, List.copyOf(disks));
+            } catch (IOException | Problem e) {
+                staging.close();
+                throw e;
+            }
+        });
+    }
+
+    @Override
     public Stream<Snapshot> scan(Consumer<Problem> damaged) {
         ZfsInventory inventory = produce("cannot list snapshots", this::inventory);
         return inventory.homes().values().stream()
@@ -592,12 +610,11 @@ public final class ZfsStore extends FiledStore {
 
     @Override
     public Volumes volumes() {
-        throw new Problem(Code.UNSUPPORTED, "cannot keep volumes", "this is being built", "Use a directory");
+        return volumes;
     }
 
-    @Override
-    public Capture extend(OperationId operation, Snapshot snapshot, List<DiskSource> disks) {
-        throw new Problem(Code.UNSUPPORTED, "cannot extend", "this is being built", "Use a directory");
+    ZfsSwaps swaps() {
+        return swaps;
     }
 
     @Override

@@ -225,7 +225,7 @@ final class ZfsSwaps {
     private void putAside(ZfsDisk disk, DatasetName aside) throws IOException {
         DatasetName live = disk.dataset();
         if (disk.isVolume()) {
-            hideDevice(disk);
+            hideDevice(disk, live);
         } else {
             unmount(live);
             store.programs().setProperties(live, Map.of(ZfsNames.LIVE, live.toString(), "canmount", "noauto"));
@@ -234,7 +234,7 @@ final class ZfsSwaps {
     }
 
     /** Leaves what stands aside no room that it does not use, and no place where the live disk will be mounted. */
-    private void quieten(DatasetName aside) throws IOException {
+    void quieten(DatasetName aside) throws IOException {
         Map<String, Property> found =
                 store.programs().properties(aside, "refreservation", "reservation", "mountpoint", ZfsNames.LAST);
         Map<String, String> quiet = new LinkedHashMap<>();
@@ -263,13 +263,15 @@ final class ZfsSwaps {
         return property != null && property.source() == Property.Source.LOCAL;
     }
 
-    /** What stands aside must not be found by whoever looks for file systems or volume groups. udev may have it open for a moment. */
-    private void hideDevice(ZfsDisk disk) throws IOException {
+    /**
+     * What stands aside must not be found by whoever looks for file systems or volume groups. udev may have it open for a moment.
+     *
+     * @param live what is to be known of it as {@link ZfsNames#LIVE}
+     */
+    void hideDevice(ZfsDisk disk, DatasetName live) throws IOException {
         long deadline = System.nanoTime() + UDEV.toNanos();
         do {
-            store.programs()
-                    .setProperties(
-                            disk.dataset(), Map.of(ZfsNames.LIVE, disk.dataset().toString(), "volmode", "none"));
+            store.programs().setProperties(disk.dataset(), Map.of(ZfsNames.LIVE, live.toString(), "volmode", "none"));
             for (int i = 0; i < 20 && Files.exists(disk.live()); i++) {
                 pause();
             }

@@ -19,6 +19,7 @@
  * .flatsnap/intents/&lt;vm id&gt;.json                         a rollback under way: the VM must not start while it stands
  * .flatsnap/answers/&lt;operation id&gt;.json                what a delete or rollback of the last week answered, for its retry
  * .flatsnap/changes/&lt;node&gt;                               what this host changed, a line each, for the others to follow
+ * images/&lt;number&gt;/&lt;volume&gt;.raw                           disks that it keeps for Proxmox VE, by the guests that own them
  * </pre>
  *
  * <p>Several hosts may use a reflink store on a cluster file system. Each knows what the others do by their
@@ -30,9 +31,11 @@
  *
  * <pre>
  * &lt;dataset&gt;/&lt;disk&gt;@flatsnap-&lt;snapshot id&gt;        an image; the user properties of the first disk's hold the record
+ * &lt;dataset&gt;/&lt;volume&gt;                              a volume that it keeps for Proxmox VE
+ * &lt;dataset&gt;/&lt;volume&gt;@flatsnap-copy-&lt;operation&gt;    what a copy was cloned from; it goes with that
  * &lt;dataset&gt;/.flatsnap                            files: store.json, locks, intents, staging, vms/.../domain.xml
  * &lt;dataset&gt;/.flatsnap/staged/&lt;operation&gt;.&lt;disk&gt;  a clone that is to become the live disk
- * &lt;dataset&gt;/.flatsnap/aside/&lt;operation&gt;.&lt;disk&gt;   what was live before, with all its snapshots
+ * &lt;dataset&gt;/.flatsnap/aside/&lt;operation&gt;.&lt;disk&gt;   what was live before, or was removed, with all its snapshots
  * &lt;dataset&gt;/.flatsnap/readers/&lt;process&gt;-&lt;n&gt;      a clone of an image that is being read
  * </pre>
  *

@@ -11,11 +11,13 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.flatsnap.catalog.SnapshotQuery;
 import org.flatsnap.engine.VolumeSnapshots.Entry;
+import org.flatsnap.model.DiskName;
 import org.flatsnap.model.Labels;
 import org.flatsnap.model.OperationId;
 import org.flatsnap.model.Place;
@@ -26,7 +28,12 @@ import org.flatsnap.model.SnapshotName;
 import org.flatsnap.model.VmId;
 import org.flatsnap.model.VmName;
 import org.flatsnap.model.VolumeName;
+import org.flatsnap.store.Intent;
+import org.flatsnap.store.ReflinkStore;
+import org.flatsnap.store.Staged;
+import org.flatsnap.store.Store;
 import org.flatsnap.testing.Bench;
+import org.flatsnap.testing.Commands;
 import org.flatsnap.testing.LoopFileSystem;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -306,6 +313,61 @@ class VolumesTest {
                 () -> volumes().change(op(), volume("base-100-disk-0"), Optional.of(MIB), Optional.empty()),
                 Code.INVALID,
                 "would be lost");
+    }
+
+    @Test
+    void aRollbackThatAKillLeftIsFinishedAlthoughNoManagerKnowsTheGuest() throws IOException {
+        create("vm-100-disk-0", "then");
+        Entry entry = take("vm-100-disk-0", "s1");
+        write(path("vm-100-disk-0"), "now");
+        Snapshot target = bench.catalog().find(entry.id()).orElseThrow();
+        OperationId operation = op();
+        Store store = ReflinkStore.open(bench.store(), Optional.empty());
+        DiskName disk = new DiskName("vm-100-disk-0");
+        bench.shut();
+        try (Staged staged = store.stage(
+                operation,
+                target,
+                target.disks(),
+                Map.of(disk, store.stamp(path("vm-100-disk-0")).orElseThrow()))) {
+            store.write(new Intent(
+                    operation,
+                    "another-host",
+                    WEB,
+                    target.id(),
+                    Optional.empty(),
+                    staged.swaps(),
+                    Optional.empty(),
+                    Optional.empty(),
+                    false));
+            staged.keep();
+        }
+
+        bench.open();
+
+        assertThat(read(path("vm-100-disk-0"))).isEqualTo("then");
+        bench.assertNothingStaged();
+        assertThat(snapshots().rollBack(operation, volume("vm-100-disk-0"), named("s1")))
+                .isEmpty();
+        take("vm-100-disk-0", "s2");
+    }
+
+    @Test
+    void aVolumeThatAContainerHasAsALoopDeviceIsNotReplaced() throws IOException {
+        create("vm-100-disk-0", "then");
+        take("vm-100-disk-0", "s1");
+        String device = Commands.run(
+                        "losetup", "--find", "--show", path("vm-100-disk-0").toString())
+                .strip();
+        try {
+            assertRefused(
+                    () -> snapshots().rollBack(op(), volume("vm-100-disk-0"), named("s1")),
+                    Code.REFUSED,
+                    "this host itself uses " + path("vm-100-disk-0"),
+                    "losetup -j");
+        } finally {
+            Commands.run("losetup", "--detach", device);
+        }
     }
 
     @Test

@@ -90,7 +90,9 @@ enum Effects {
                     CHANGE),
             rule("org/flatsnap/linux/zfs/ZfsCore\\.(exists|holds|open|snapshotRangeSpace)", LOOK),
             rule("org/flatsnap/linux/zfs/ZfsCore\\..*", NOTHING),
-            rule("org/flatsnap/linux/zfs/ZfsPrograms\\.(createFileSystem|inherit|mount|setProperties|unmount)", CHANGE),
+            rule(
+                    "org/flatsnap/linux/zfs/ZfsPrograms\\.(createFileSystem|createVolume|inherit|mount|setProperties|unmount)",
+                    CHANGE),
             rule("org/flatsnap/linux/zfs/ZfsPrograms\\.(destroyDryRun|list|properties)", LOOK),
             rule("org/flatsnap/linux/zfs/ZfsPrograms\\..*", NOTHING),
             rule("org/flatsnap/linux/zfs/ZvolDevices\\..*", LOOK),

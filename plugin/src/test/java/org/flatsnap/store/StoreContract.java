@@ -35,6 +35,7 @@ import org.flatsnap.model.Snapshots;
 import org.flatsnap.model.VmId;
 import org.flatsnap.model.VmName;
 import org.flatsnap.model.VmState;
+import org.flatsnap.model.VolumeName;
 import org.flatsnap.store.Intent.Swap;
 import org.flatsnap.testing.Bench;
 import org.flatsnap.testing.RunningGuest;
@@ -51,6 +52,9 @@ abstract class StoreContract {
     private static final VmId VM = Snapshots.WEB01;
     private static final DiskName VDA = new DiskName("vda");
     private static final OperationId OPERATION = OperationId.random();
+    private static final VolumeName DISK = new VolumeName("vm-100-disk-0");
+    private static final VolumeName OTHER = new VolumeName("vm-101-disk-1");
+    private static final long VOLUME_BYTES = 1 << 20;
 
     private TestStorage storage;
     private Store store;
@@ -82,8 +86,12 @@ abstract class StoreContract {
     }
 
     private Snapshot take(String name, OperationId operation) {
+        return take(name, operation, new DiskSource(VDA, live));
+    }
+
+    private Snapshot take(String name, OperationId operation, DiskSource disk) {
         SnapshotId id = SnapshotId.of(Instant.now(), taken++);
-        try (Capture capture = store.capture(operation, VM, id, List.of(new DiskSource(VDA, live)))) {
+        try (Capture capture = store.capture(operation, VM, id, List.of(disk))) {
             capture.save("domain.xml", "<domain/>");
             capture.cloneDisks();
             List<DiskImage> images = capture.sync();
@@ -263,6 +271,8 @@ abstract class StoreContract {
             String why = storage.awayReason();
             assertProblem(Code.UNAVAILABLE, why, () -> store.published());
             assertProblem(Code.UNAVAILABLE, why, () -> store.lock(VM, Duration.ZERO));
+            assertProblem(Code.UNAVAILABLE, why, () -> store.volumes().list());
+            assertProblem(Code.UNAVAILABLE, why, () -> store.volumes().remove(DISK));
             assertProblem(Code.UNAVAILABLE, "", () -> storage.place().open(Optional.of(store.id())));
         } finally {
             storage.attach();
@@ -539,6 +549,216 @@ abstract class StoreContract {
         Files.delete(storage.base().resolve("store.json"));
         assertProblem(Code.INTERNAL, "identity file", this::reopen);
         assertThat(content(snapshot)).isEqualTo("v0");
+    }
+
+    @Test
+    void aVolumeIsMadeGrownAndRemoved() throws IOException {
+        Volumes volumes = store.volumes();
+        assertThat(volumes.list()).isEmpty();
+        Volumes.Volume made = volumes.create(DISK, VOLUME_BYTES);
+        assertThat(made.path()).isEqualTo(volumes.path(DISK)).satisfies(path -> assertThat(store.covers(path))
+                .isTrue());
+        assertThat(made.bytes()).isEqualTo(VOLUME_BYTES);
+        assertThat(made.usedBytes()).isLessThan(VOLUME_BYTES / 2);
+        assertThat(made.madeAt()).isBetween(Instant.now().minusSeconds(600), Instant.now());
+        assertThat(volumes.list()).containsExactly(made);
+        assertThat(Bench.read(made.path())).isEmpty();
+        Bench.write(made.path(), "v0");
+
+        assertThat(volumes.resize(DISK, 2 * VOLUME_BYTES).bytes()).isEqualTo(2 * VOLUME_BYTES);
+        assertThat(volumes.resize(DISK, 2 * VOLUME_BYTES).bytes()).isEqualTo(2 * VOLUME_BYTES);
+        assertProblem(Code.INVALID, "would be lost", () -> volumes.resize(DISK, VOLUME_BYTES));
+        assertProblem(Code.INVALID, "no size", () -> volumes.create(OTHER, 0));
+        assertProblem(Code.EXISTS, DISK.value(), () -> volumes.create(DISK, VOLUME_BYTES));
+        assertProblem(Code.NOT_FOUND, OTHER.value(), () -> volumes.resize(OTHER, VOLUME_BYTES));
+        assertThat(Bench.read(made.path())).isEqualTo("v0");
+        assertThat(length(made.path())).isEqualTo(2 * VOLUME_BYTES);
+
+        remove(DISK);
+        assertThat(volumes.list()).isEmpty();
+        assertThat(volumes.find(DISK)).isEmpty();
+        storage.assertNothingStaged();
+    }
+
+    private static long length(Path disk) throws IOException {
+        try (FileChannel channel = FileChannel.open(disk)) {
+            return channel.position(channel.size()).position();
+        }
+    }
+
+    private void remove(VolumeName name) {
+        store.volumes().remove(name);
+        Path path = store.volumes().path(name);
+        // udev removes the link of a volume a little later.
+        RunningGuest.await(Duration.ofMinutes(1), path + " to go", () -> !Files.exists(path));
+        store.volumes().remove(name);
+    }
+
+    @Test
+    void aRenamedVolumeIsTheSameAndReplacesNoOther() throws IOException {
+        Volumes volumes = store.volumes();
+        Bench.write(volumes.create(DISK, VOLUME_BYTES).path(), "v0");
+        Snapshot snapshot = take("s0", OperationId.random(), source(DISK));
+        Bench.write(volumes.path(DISK), "v1");
+        Bench.write(volumes.create(OTHER, VOLUME_BYTES).path(), "other");
+        assertProblem(Code.EXISTS, OTHER.value(), () -> volumes.rename(DISK, OTHER));
+        assertThat(Bench.read(volumes.path(OTHER))).isEqualTo("other");
+        assertThat(Bench.read(volumes.path(DISK))).isEqualTo("v1");
+
+        VolumeName base = new VolumeName("base-100-disk-0");
+        assertThat(volumes.rename(DISK, base).path()).isEqualTo(volumes.path(base));
+        assertThat(volumes.list()).extracting(Volumes.Volume::name).containsExactly(base, OTHER);
+        assertProblem(Code.NOT_FOUND, DISK.value(), () -> volumes.rename(DISK, base));
+        assertThat(Bench.read(volumes.path(base))).isEqualTo("v1");
+        assertThat(Bench.read(store.image(snapshot, DISK.disk()))).isEqualTo("v0");
+        delete(snapshot.id());
+        assertThat(storage.isFreed(snapshot)).isTrue();
+        storage.assertNothingStaged();
+    }
+
+    private DiskSource source(VolumeName name) {
+        return new DiskSource(name.disk(), store.volumes().path(name));
+    }
+
+    @Test
+    void imagesOutliveTheirVolume() throws IOException {
+        Volumes volumes = store.volumes();
+        Bench.write(volumes.create(DISK, VOLUME_BYTES).path(), "v0");
+        Snapshot first = take("s0", OperationId.random(), source(DISK));
+        Bench.write(volumes.path(DISK), "v1");
+        Snapshot second = take("s1", OperationId.random(), source(DISK));
+        remove(DISK);
+        assertThat(recover()).isTrue();
+        assertThat(scan(new ArrayList<>())).containsExactlyInAnyOrder(first, second);
+        assertThat(volumes.list()).isEmpty();
+
+        Bench.write(volumes.create(DISK, VOLUME_BYTES).path(), "new");
+        Snapshot later = take("s0 of another", OperationId.random(), source(DISK));
+        delete(second.id());
+        assertThat(Bench.read(store.image(first, DISK.disk()))).isEqualTo("v0");
+        assertThat(Bench.read(store.image(later, DISK.disk()))).isEqualTo("new");
+        delete(first.id());
+        recover();
+        assertThat(List.of(first, second)).noneMatch(storage::holds);
+        assertThat(Bench.read(volumes.path(DISK))).isEqualTo("new");
+        storage.assertNothingStaged();
+    }
+
+    @Test
+    void aVolumeAndItsCopyDoNotNeedEachOther() throws IOException {
+        Volumes volumes = store.volumes();
+        Bench.write(volumes.create(DISK, VOLUME_BYTES).path(), "v0");
+        assertThat(volumes.copy(DISK, OTHER).bytes()).isEqualTo(VOLUME_BYTES);
+        assertProblem(Code.EXISTS, OTHER.value(), () -> volumes.copy(DISK, OTHER));
+        VolumeName third = new VolumeName("vm-102-disk-0");
+        Bench.write(volumes.path(DISK), "v1");
+        assertThat(Bench.read(volumes.path(OTHER))).isEqualTo("v0");
+        volumes.copy(OTHER, third);
+        Bench.write(volumes.path(OTHER), "v2");
+        assertThat(Bench.read(volumes.path(DISK))).isEqualTo("v1");
+        Snapshot snapshot = take("s0", OperationId.random(), source(OTHER));
+
+        remove(DISK);
+        assertProblem(Code.NOT_FOUND, DISK.value(), () -> volumes.copy(DISK, OTHER));
+        assertThat(Bench.read(volumes.path(OTHER))).isEqualTo("v2");
+        remove(OTHER);
+        assertThat(Bench.read(volumes.path(third))).isEqualTo("v0");
+        assertThat(Bench.read(store.image(snapshot, OTHER.disk()))).isEqualTo("v2");
+        delete(snapshot.id());
+        recover();
+        remove(third);
+        assertThat(storage.holds(snapshot)).isFalse();
+        storage.assertNothingStaged();
+    }
+
+    @Test
+    void aCloneOfAnImageBecomesAVolume() throws IOException {
+        Volumes volumes = store.volumes();
+        Bench.write(volumes.create(DISK, VOLUME_BYTES).path(), "v0");
+        Snapshot snapshot = take("s0", OperationId.random(), source(DISK));
+        List<Store.Target> targets = List.of(new Store.Target(DISK.disk(), volumes.path(OTHER)));
+        store.cloneOut(OperationId.random(), snapshot, VM, targets, Optional.empty())
+                .close();
+        RunningGuest.await(Duration.ofMinutes(1), OTHER + " to go", () -> !Files.exists(volumes.path(OTHER)));
+        assertThat(volumes.list()).extracting(Volumes.Volume::name).containsExactly(DISK);
+        try (CloneOut clone = store.cloneOut(OperationId.random(), snapshot, VM, targets, Optional.empty())) {
+            clone.keep();
+        }
+        assertThat(volumes.list()).extracting(Volumes.Volume::name).containsExactly(DISK, OTHER);
+        remove(DISK);
+        delete(snapshot.id());
+        recover();
+        assertThat(Bench.read(volumes.path(OTHER))).isEqualTo("v0");
+        assertThat(storage.isFreed(snapshot)).isTrue();
+    }
+
+    @Test
+    void aSnapshotGetsFurtherDisksAllAtOnceOrNone() throws IOException {
+        Snapshot snapshot = take("s0");
+        Bench.write(store.volumes().create(DISK, VOLUME_BYTES).path(), "v0");
+        List<DiskSource> further = List.of(source(DISK));
+        try (Capture capture = store.extend(OperationId.random(), snapshot, further)) {
+            capture.cloneDisks();
+            capture.sync();
+            assertThat(store.read(VM, snapshot.id())).contains(snapshot);
+        }
+        assertThat(scan(new ArrayList<>())).containsExactly(snapshot);
+        storage.assertNothingStaged();
+
+        storage.leaveImage(snapshot, DISK.disk(), store.volumes().path(DISK));
+        assertThat(store.read(VM, snapshot.id())).contains(snapshot);
+        Bench.write(store.volumes().path(DISK), "v1");
+        Snapshot whole = extend(snapshot, further);
+        assertThat(store.read(VM, snapshot.id())).contains(whole);
+        recover();
+        assertThat(scan(new ArrayList<>())).containsExactly(whole);
+        assertThat(content(whole)).isEqualTo("v0");
+        assertThat(Bench.read(store.image(whole, DISK.disk()))).isEqualTo("v1");
+        assertThat(store.savedFile(VM, whole.id(), "domain.xml")).hasContent("<domain/>");
+        assertProblem(Code.EXISTS, "of that name", () -> store.extend(OPERATION, whole, further));
+
+        remove(DISK);
+        delete(whole.id());
+        recover();
+        assertThat(storage.holds(whole)).isFalse();
+    }
+
+    private Snapshot extend(Snapshot snapshot, List<DiskSource> further) {
+        try (Capture capture = store.extend(OperationId.random(), snapshot, further)) {
+            capture.cloneDisks();
+            List<DiskImage> images = new ArrayList<>(snapshot.disks());
+            images.addAll(capture.sync());
+            Snapshot extended = new Snapshot(
+                    snapshot.id(),
+                    snapshot.vm(),
+                    snapshot.vmName(),
+                    snapshot.name(),
+                    snapshot.takenAt(),
+                    snapshot.labels(),
+                    snapshot.guard(),
+                    snapshot.foreign(),
+                    snapshot.quiescence(),
+                    snapshot.home(),
+                    images,
+                    snapshot.firmware(),
+                    snapshot.operation());
+            capture.publish(extended);
+            return extended;
+        }
+    }
+
+    @Test
+    void anImageThatNoRecordNamesGoesWithItsSnapshotAtTheLatest() throws IOException {
+        Snapshot snapshot = take("s0");
+        store.volumes().create(DISK, VOLUME_BYTES);
+        storage.leaveImage(snapshot, DISK.disk(), store.volumes().path(DISK));
+        recover();
+        assertThat(scan(new ArrayList<>())).containsExactly(snapshot);
+        assertThat(content(snapshot)).isEqualTo("v0");
+        delete(snapshot.id());
+        recover();
+        assertThat(storage.holds(snapshot)).isFalse();
+        remove(DISK);
     }
 
     static void assertProblem(Code code, String why, ThrowingCallable call) {

@@ -17,6 +17,7 @@ import org.flatsnap.linux.zfs.SnapshotName;
 import org.flatsnap.linux.zfs.ZfsPrograms;
 import org.flatsnap.linux.zfs.ZvolDevices;
 import org.flatsnap.model.Disk;
+import org.flatsnap.model.DiskName;
 import org.flatsnap.model.Snapshot;
 import org.flatsnap.testing.Commands;
 import org.flatsnap.testing.RunningGuest;
@@ -255,6 +256,18 @@ public final class ZfsStorage implements TestStorage {
         } else {
             programs.setProperties(home(snapshot), new HashMap<>(ZfsRecord.encode(text, "damage")));
         }
+    }
+
+    @Override
+    public void leaveImage(Snapshot snapshot, DiskName disk, Path live) throws IOException {
+        Commands.run(
+                "zfs",
+                "snapshot",
+                "-o",
+                "org.flatsnap:state=staged",
+                "-o",
+                "org.flatsnap:owner=node-boot-dead",
+                ZvolDevices.LINKS.relativize(live) + "@flatsnap-" + snapshot.id());
     }
 
     @Override

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
 import org.flatsnap.model.Disk;
+import org.flatsnap.model.DiskName;
 import org.flatsnap.model.Snapshot;
 import org.flatsnap.store.StorePlace;
 
@@ -152,6 +153,11 @@ public final class ReflinkStorage implements TestStorage {
         } else {
             Files.writeString(file(snapshot), text);
         }
+    }
+
+    @Override
+    public void leaveImage(Snapshot snapshot, DiskName disk, Path live) throws IOException {
+        Files.writeString(file(snapshot).resolveSibling("disks").resolve(disk + ".raw"), "left");
     }
 
     @Override

@@ -3,6 +3,7 @@ package org.flatsnap.testing;
 import java.io.IOException;
 import java.nio.file.Path;
 import org.flatsnap.model.Disk;
+import org.flatsnap.model.DiskName;
 import org.flatsnap.model.Snapshot;
 import org.flatsnap.store.StorePlace;
 
@@ -65,6 +66,9 @@ public interface TestStorage extends AutoCloseable {
 
     /** Replaces that text by another, without what flatsnap does for safety; null removes it. */
     void damageRecord(Snapshot snapshot, String text) throws IOException;
+
+    /** Leaves an image of a live disk in a published snapshot that its record does not name, as somebody does who dies then. */
+    void leaveImage(Snapshot snapshot, DiskName disk, Path live) throws IOException;
 
     /** What an error message calls that record. */
     String recordName(Snapshot snapshot);

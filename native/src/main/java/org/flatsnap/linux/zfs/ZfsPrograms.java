@@ -254,6 +254,16 @@ public final class ZfsPrograms {
     }
 
     /**
+     * Makes a volume for which nothing is reserved. Its device appears a little later, see {@link ZvolDevices#await}.
+     *
+     * @param bytes its size, a multiple of its block size, which is a power of two
+     * @throws ZfsException EEXIST, ENOENT (the dataset above), EINVAL, ENOSPC
+     */
+    public void createVolume(DatasetName volume, long bytes) throws ZfsException {
+        run(volume, List.of(zfs, "create", "-s", "-V", Long.toString(bytes), volume.toString()));
+    }
+
+    /**
      * Renames a dataset; what is mounted of it is unmounted before and mounted again after, with the places that follow from
      * the new name. Volumes are renamed as with {@link ZfsCore#rename}.
      *
