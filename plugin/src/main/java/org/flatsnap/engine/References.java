@@ -38,7 +38,7 @@ final class References {
 
     /** A VM that the manager has now. */
     Vm vm(String nameOrId) {
-        List<Vm> matches = manager.vms().stream()
+        List<Vm> matches = manager.vmsNow().stream()
                 .filter(vm -> vm.id().meantBy(nameOrId) || vm.name().value().equals(nameOrId))
                 .toList();
         return only(nameOrId, matches, matches.stream().map(Vm::id).toList()).orElseThrow(() -> unknownVm(nameOrId));

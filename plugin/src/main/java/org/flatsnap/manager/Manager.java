@@ -12,12 +12,17 @@ import org.flatsnap.model.VmId;
 import org.flatsnap.model.VmName;
 
 /**
- * The software that owns the VMs. Every method asks it afresh and throws {@link Problem} when it does not answer. Safe for
- * use by several threads.
+ * The software that owns the VMs. Every method but {@link #vms} asks it afresh, and all throw {@link Problem} when it does not
+ * answer. Safe for use by several threads.
  */
 public interface Manager {
-    /** Every VM, in order of name. */
+    /** Every VM, in order of name, as they are or were two seconds ago. */
     List<Vm> vms();
+
+    /** The same, as they are. */
+    default List<Vm> vmsNow() {
+        return vms();
+    }
 
     /** One VM, if it exists. */
     Optional<Vm> find(VmId vm);

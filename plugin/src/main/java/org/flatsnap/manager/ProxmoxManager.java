@@ -168,7 +168,16 @@ public final class ProxmoxManager implements Manager, SnapshotKeeper {
 
     @Override
     public List<Vm> vms() {
-        return recent().guests().values().stream()
+        return inOrder(recent());
+    }
+
+    @Override
+    public List<Vm> vmsNow() {
+        return inOrder(now());
+    }
+
+    private static List<Vm> inOrder(ProxmoxInventory inventory) {
+        return inventory.guests().values().stream()
                 .map(Guest::vm)
                 .sorted(Comparator.comparing(Vm::name).thenComparing(Vm::id))
                 .toList();

@@ -66,7 +66,7 @@ enum Effects {
             rule("org/flatsnap/hypervisor/Libvirt\\.(define|start|stop)", CHANGE),
             rule("org/flatsnap/hypervisor/Libvirt\\..*", NOTHING),
             rule("org/flatsnap/manager/Manager\\.(define|restoreDefinition|start|stop)", CHANGE),
-            rule("org/flatsnap/manager/Manager\\.(describe|find|prepareClone|snapshots|vms)", NOTHING),
+            rule("org/flatsnap/manager/Manager\\.(describe|find|prepareClone|snapshots|vms|vmsNow)", NOTHING),
             rule("org/flatsnap/manager/SnapshotKeeper\\.(delete|describe|rollBack|take)", CHANGE),
             rule("org/flatsnap/manager/SnapshotKeeper\\.(refuseName|tree|trees)", NOTHING),
             // Both only ask.
