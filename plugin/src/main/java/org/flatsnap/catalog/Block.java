@@ -16,13 +16,18 @@ record Block(long number, byte[] payload) {
         return new Block(number, new byte[PAYLOAD]);
     }
 
-    /** Checks {@code SIZE} bytes and gives their checksum; {@link Damage} if they are not what was written there. */
-    static int check(UUID identity, long number, byte[] bytes, int from) {
-        int expected = storedChecksum(bytes, from);
-        if (checksum(identity, number, bytes, from) != expected) {
+    /** Checks {@code SIZE} bytes; {@link Damage} if they are not what was written there, with this checksum. */
+    static void check(UUID identity, long number, byte[] bytes, int from, int checksum) {
+        check(identity, number, bytes, from);
+        if (storedChecksum(bytes, from) != checksum) {
+            throw new Damage("block " + number + " is of an earlier commit");
+        }
+    }
+
+    private static void check(UUID identity, long number, byte[] bytes, int from) {
+        if (checksum(identity, number, bytes, from) != storedChecksum(bytes, from)) {
             throw new Damage("block " + number + " is damaged");
         }
-        return expected;
     }
 
     private static int storedChecksum(byte[] bytes, int from) {
@@ -32,18 +37,6 @@ record Block(long number, byte[] payload) {
     /** Reads one out of {@code SIZE} bytes; {@link Damage} if they are not what was written there. */
     static Block parse(UUID identity, long number, byte[] bytes, int from) {
         check(identity, number, bytes, from);
-        return unchecked(number, bytes, from);
-    }
-
-    /** Reads one that was written with this checksum; {@link Damage} if it is another one, or of an earlier time. */
-    static Block parse(UUID identity, long number, byte[] bytes, int from, int checksum) {
-        if (check(identity, number, bytes, from) != checksum) {
-            throw new Damage("block " + number + " is of an earlier commit");
-        }
-        return unchecked(number, bytes, from);
-    }
-
-    private static Block unchecked(long number, byte[] bytes, int from) {
         byte[] payload = new byte[PAYLOAD];
         System.arraycopy(bytes, from, payload, 0, PAYLOAD);
         return new Block(number, payload);
@@ -59,10 +52,6 @@ record Block(long number, byte[] payload) {
 
     int checksum(UUID identity) {
         return checksum(identity, number, payload, 0);
-    }
-
-    Block copy() {
-        return new Block(number, payload.clone());
     }
 
     private static int checksum(UUID identity, long number, byte[] bytes, int from) {

@@ -4,6 +4,7 @@ import static java.util.Comparator.comparing;
 
 import java.io.ByteArrayOutputStream;
 import java.io.Closeable;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
@@ -14,7 +15,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicReferenceArray;
 
 /**
  * A file of checked blocks that changes from one commit to the next and never stands between them.
@@ -41,7 +41,6 @@ final class BlockFile implements Closeable {
     static final int CHECKED_AT_OPEN = 16_384;
 
     private static final int SUMS = Block.PAYLOAD / Integer.BYTES;
-    private static final int CACHED_BLOCKS = 4096;
     private static final int BLOCKS_AT_ONCE = 256;
     // A file that is durable only on closing is written in portions of this.
     private static final int GATHERED_BLOCKS =
@@ -53,7 +52,9 @@ final class BlockFile implements Closeable {
     private final Journal journal;
     private final UUID identity;
     private final ConcurrentHashMap<Long, Block> changed = new ConcurrentHashMap<>();
-    private final AtomicReferenceArray<Block> cache = new AtomicReferenceArray<>(CACHED_BLOCKS);
+    private final BlockCache cache = new BlockCache();
+    // For one block on its way into the cache; used under this object's lock.
+    private final byte[] arrived = new byte[Block.SIZE];
     private long sequence;
     private volatile long blocks;
     // Of the blocks as they stand in the file, and what they add up to; used under this object's lock.
@@ -184,8 +185,8 @@ final class BlockFile implements Closeable {
         for (int i = 0; i < count; i++) {
             // Of these, another version may be on its way into the file.
             boolean settled = !changed.containsKey(from + i);
-            if (settled && Block.check(identity, from + i, bytes, i * Block.SIZE) != sums[(int) from + i]) {
-                throw new Damage("block " + (from + i) + " is of an earlier commit");
+            if (settled) {
+                Block.check(identity, from + i, bytes, i * Block.SIZE, sums[(int) from + i]);
             }
         }
         return count == 0 ? blocks : end;
@@ -228,8 +229,17 @@ final class BlockFile implements Closeable {
             long position = offset + done;
             int start = (int) (position % Block.PAYLOAD);
             int count = Math.min(size - done, Block.PAYLOAD - start);
-            System.arraycopy(block(position / Block.PAYLOAD).payload(), start, target, from + done, count);
+            read(position / Block.PAYLOAD, start, target, from + done, count);
             done += count;
+        }
+    }
+
+    private void read(long number, int start, byte[] target, int to, int count) {
+        Block block = changed.get(number);
+        if (block != null) {
+            System.arraycopy(block.payload(), start, target, to, count);
+        } else if (!cache.read(number, start, target, to, count)) {
+            load(number, start, target, to, count);
         }
     }
 
@@ -239,14 +249,24 @@ final class BlockFile implements Closeable {
             long position = offset + done;
             int start = (int) (position % Block.PAYLOAD);
             int count = Math.min(size - done, Block.PAYLOAD - start);
-            Block block = block(position / Block.PAYLOAD);
+            Block block = present(position / Block.PAYLOAD);
             int first = from + done;
             if (!Arrays.equals(block.payload(), start, start + count, source, first, first + count)) {
-                Block copy = changed.computeIfAbsent(block.number(), number -> block.copy());
-                System.arraycopy(source, first, copy.payload(), start, count);
+                changed.put(block.number(), block);
+                System.arraycopy(source, first, block.payload(), start, count);
             }
             done += count;
         }
+    }
+
+    /** A block to be changed: the one that was changed already, or a copy. */
+    private Block present(long number) {
+        Block block = changed.get(number);
+        if (block == null) {
+            block = Block.zero(number);
+            read(number, 0, block.payload(), 0, Block.PAYLOAD);
+        }
+        return block;
     }
 
     /** Makes what was written part of the file, wholly or not at all. After a failure the next one tries it again. */
@@ -332,47 +352,32 @@ final class BlockFile implements Closeable {
 
     private synchronized void forgetChanges() {
         // A reader looks among the changes first: a block is in the cache before it leaves them.
-        changed.values().forEach(this::remember);
+        changed.values().forEach(block -> cache.put(block.number(), block.payload()));
         changed.clear();
     }
 
-    private Block block(long number) {
-        Block block = changed.get(number);
-        if (block != null) {
-            return block;
-        }
-        block = cache.get(slot(number));
-        return block != null && block.number() == number ? block : load(number);
-    }
-
     // Under the same lock as write, so that a block is never read while it is half written or remembered when outdated.
-    private synchronized Block load(long number) {
+    private synchronized void load(long number, int start, byte[] target, int to, int count) {
         Block block = changed.get(number);
         if (block != null) {
-            return block;
+            System.arraycopy(block.payload(), start, target, to, count);
+            return;
         }
         if (number < 0 || number >= blocks) {
             throw new Damage("there is no block " + number);
         }
-        byte[] bytes = new byte[Block.SIZE];
         try {
             file.seek(position(number));
-            file.readFully(bytes);
+            file.readFully(arrived);
+        } catch (EOFException e) {
+            throw new Damage("block " + number + " is missing: the file ends before it", e);
         } catch (IOException e) {
             // Another file may stand where this one cannot be read.
             throw new Damage("block " + number + " cannot be read: " + e.getMessage(), e);
         }
-        block = Block.parse(identity, number, bytes, 0, sums[(int) number]);
-        remember(block);
-        return block;
-    }
-
-    private void remember(Block block) {
-        cache.set(slot(block.number()), block);
-    }
-
-    private static int slot(long number) {
-        return (int) (number % CACHED_BLOCKS + CACHED_BLOCKS) % CACHED_BLOCKS;
+        Block.check(identity, number, arrived, 0, sums[(int) number]);
+        cache.put(number, arrived);
+        System.arraycopy(arrived, start, target, to, count);
     }
 
     /** Closes it, leaving out what was not committed if each commit was to be durable. */

@@ -250,6 +250,29 @@ public final class Catalog implements AutoCloseable {
         return read(from -> from.newest(vm));
     }
 
+    /** Every VM that has snapshots, those under way too. As {@link #vms()}, and a look-up for each under way. */
+    public Set<VmId> vmIds() {
+        return read(from -> {
+            Set<VmId> ids = new HashSet<>(from.rows().keySet());
+            from.underWay().forEach(snapshot -> ids.add(snapshot.vm()));
+            return ids;
+        });
+    }
+
+    /** The ids of a VM's snapshots, of those under way too. Costs a walk over them, without reading what is known of them. */
+    public Set<SnapshotId> ids(VmId vm) {
+        requireNonNull(vm, "vm");
+        return read(from -> {
+            Set<SnapshotId> ids = new HashSet<>();
+            for (byte[] prefix : List.of(Keys.vm(vm), Keys.underWay(vm))) {
+                from.walk(prefix, Bounds.NEWEST_FIRST)
+                        .forEachRemaining(
+                                entry -> ids.add(Stamp.endOf(entry.getKey()).id()));
+            }
+            return ids;
+        });
+    }
+
     /** What is known of a VM; empty if it has no snapshots. Costs one look-up in memory. */
     public Optional<VmEntry> vm(VmId vm) {
         requireNonNull(vm, "vm");

@@ -50,31 +50,40 @@ public final class Glob implements Predicate<String> {
         Deque<StringBuilder> pieces = new ArrayDeque<>();
         pieces.add(new StringBuilder());
         Matcher token = TOKEN.matcher(text);
+        int length = 0;
         while (token.find()) {
             end = token.group("text") == null ? "" : token.group("text");
             begin = token.start() == 0 ? end : begin;
             if (token.group("star") != null) {
                 pieces.add(new StringBuilder());
+                length = 0;
             } else if (token.group("one") != null) {
                 pieces.getLast().append('.');
+                length++;
             } else if (token.group("set") != null) {
                 String set = SPECIAL_IN_SET.matcher(token.group("set")).replaceAll("\\\\$0");
                 pieces.getLast()
                         .append(token.group("not").isEmpty() ? "[" : "[^")
                         .append(set)
                         .append(']');
+                length++;
             } else if (token.group("open") != null) {
                 throw malformed("a '[' has no ']'", null);
             } else {
                 literals.add(token.group("text"));
                 pieces.getLast().append(Pattern.quote(token.group("text")));
+                length += token.group("text")
+                        .codePointCount(0, token.group("text").length());
             }
         }
         StringBuilder regex = new StringBuilder(pieces.removeFirst());
         while (pieces.size() > 1) {
             regex.append("(?>.*?").append(pieces.removeFirst()).append(')');
         }
-        pieces.forEach(last -> regex.append(".*").append(last));
+        // Of a fixed length, so there is one place for it: at the end, behind what was matched before.
+        if (!pieces.isEmpty()) {
+            regex.append(".{%d,}+(?<=%s)".formatted(length, pieces.removeFirst()));
+        }
         return regex.toString();
     }
 

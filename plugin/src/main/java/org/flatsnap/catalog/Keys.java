@@ -50,7 +50,12 @@ final class Keys {
 
     /** Of one that its manager has not finished. */
     static byte[] underWay(VmId vm, SnapshotName name) {
-        return join(UNDER_WAY, word(vm.value()), word(name.value()));
+        return join(underWay(vm), word(name.value()));
+    }
+
+    /** Of those of a VM that its manager has not finished. */
+    static byte[] underWay(VmId vm) {
+        return join(UNDER_WAY, word(vm.value()));
     }
 
     static byte[] name(String name) {

@@ -33,6 +33,7 @@ import org.flatsnap.model.OperationId;
 import org.flatsnap.model.Place;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.Snapshot;
+import org.flatsnap.model.SnapshotId;
 import org.flatsnap.model.StoreId;
 import org.flatsnap.model.Vm;
 import org.flatsnap.model.VmId;
@@ -438,11 +439,13 @@ public final class Engine implements AutoCloseable {
 
     /** What nobody can reach is not to be listed. */
     private void forgetSnapshots(StoreId home) {
-        recovery.everySnapshot(snapshot -> {
-            if (snapshot.home().equals(home)) {
-                catalog.remove(snapshot.id());
+        for (VmId vm : catalog.vmIds()) {
+            for (SnapshotId id : catalog.ids(vm)) {
+                catalog.find(id)
+                        .filter(snapshot -> snapshot.home().equals(home))
+                        .ifPresent(snapshot -> catalog.remove(id));
             }
-        });
+        }
     }
 
     /** What is under way. */

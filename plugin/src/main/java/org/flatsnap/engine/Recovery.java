@@ -10,10 +10,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.function.Consumer;
 import org.flatsnap.catalog.Catalog;
-import org.flatsnap.catalog.Page;
-import org.flatsnap.catalog.SnapshotQuery;
 import org.flatsnap.engine.GuardSnapshot.Replaced;
 import org.flatsnap.hypervisor.GuestNotes;
 import org.flatsnap.hypervisor.GuestNotes.Kind;
@@ -380,35 +377,49 @@ final class Recovery {
     }
 
     /**
-     * Makes the catalog agree with one store, at any time: by ids alone, reading only what it does not know; on a shared
-     * store also what it knows, because another host may have changed it.
+     * Makes the catalog agree with one store, at any time: by ids alone, one VM after the other, reading only what it does not
+     * know; on a shared store also what it knows, because another host may have changed it.
      */
     private void reconcile(Store store) {
         try {
             boolean shared = store.shared();
-            Map<SnapshotId, VmId> published = store.published();
-            Map<SnapshotId, VmId> doubtful = new HashMap<>(published);
-            everySnapshot(snapshot -> {
-                // What others took is looked for elsewhere.
-                if (snapshot.home().equals(store.id()) && !snapshot.untouchable()) {
-                    if (!published.containsKey(snapshot.id())) {
-                        doubtful.put(snapshot.id(), snapshot.vm());
-                    } else if (!shared) {
-                        doubtful.remove(snapshot.id());
-                    }
-                }
+            Set<VmId> elsewhere = catalog.vmIds();
+            int[] changed = new int[1];
+            store.published((vm, published) -> {
+                elsewhere.remove(vm);
+                changed[0] += reconcile(store, vm, published, shared);
             });
-            int changed = 0;
-            for (Map.Entry<SnapshotId, VmId> entry : doubtful.entrySet()) {
-                changed += learn(store, entry.getValue(), entry.getKey()) ? 1 : 0;
-            }
-            if (changed > 0) {
-                LOG.info("catalog: {} snapshots of {} came, went or were changed", changed, store.place());
+            elsewhere.forEach(vm -> changed[0] += reconcile(store, vm, Set.of(), shared));
+            if (changed[0] > 0) {
+                LOG.info("catalog: {} snapshots of {} came, went or were changed", changed[0], store.place());
             }
         } catch (Problem e) {
             due.add(store);
             LOG.warn("the catalog may not show all of {}: {}", store.place(), e.getMessage());
         }
+    }
+
+    private int reconcile(Store store, VmId vm, Set<SnapshotId> published, boolean shared) {
+        Set<SnapshotId> known = catalog.ids(vm);
+        int changed = 0;
+        for (SnapshotId id : published) {
+            changed += (shared || !known.contains(id)) && learn(store, vm, id) ? 1 : 0;
+        }
+        for (SnapshotId id : known) {
+            // What has its home elsewhere is looked for there, and what others took by others.
+            Optional<Snapshot> gone = published.contains(id)
+                    ? Optional.empty()
+                    : catalog.find(id)
+                            .filter(snapshot -> snapshot.home().equals(store.id()) && !snapshot.untouchable());
+            if (gone.isPresent() && learn(store, vm, id)) {
+                changed++;
+                // Parts of it may be left, which the catalog has shown to be in order until now.
+                gone.get().stores().stream()
+                        .filter(part -> !part.equals(store.id()))
+                        .forEach(part -> stores.find(part).ifPresent(due::add));
+            }
+        }
+        return changed;
     }
 
     private boolean learn(Store store, VmId vm, SnapshotId id) {
@@ -426,19 +437,6 @@ final class Recovery {
         } catch (Problem e) {
             LOG.error("{}", e.getMessage());
             return false;
-        }
-    }
-
-    void everySnapshot(Consumer<Snapshot> visitor) {
-        catalog.underWay().forEach(visitor);
-        SnapshotQuery query = SnapshotQuery.ALL.limitedTo(1000);
-        while (true) {
-            Page page = catalog.query(query);
-            page.snapshots().forEach(visitor);
-            if (page.next().isEmpty()) {
-                return;
-            }
-            query = query.from(page.next().get());
         }
     }
 }

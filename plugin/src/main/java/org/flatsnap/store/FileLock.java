@@ -12,30 +12,34 @@ import org.flatsnap.model.VmId;
 
 /** A VM's lock as a flock(2) on a file, which holds across the nodes of a cluster where the file system does. */
 record FileLock(VmId vm, Flock lock) implements VmLock {
-    private static final Duration POLL = Duration.ofMillis(20);
+    private static final long SHORTEST_PAUSE_MILLIS = 20;
+    private static final long LONGEST_PAUSE_MILLIS = 250;
 
     /** Waits for it as {@link Store#lock} says. */
     static VmLock take(Path file, VmId vm, Duration patience) throws IOException {
-        long deadline = System.nanoTime() + patience.toNanos();
+        long begun = System.nanoTime();
         while (true) {
             Optional<Flock> lock = Flock.tryLock(file);
             if (lock.isPresent()) {
                 return new FileLock(vm, lock.get());
             }
-            if (System.nanoTime() >= deadline) {
+            long waited = System.nanoTime() - begun;
+            if (waited >= patience.toNanos()) {
                 throw new Problem(
                         Code.BUSY,
                         "cannot work on VM " + vm,
                         "another operation on it has been running for more than " + patience.toSeconds() + " s",
                         "Try again when it has ended");
             }
-            pause(vm);
+            // In proportion, because each try goes through the whole cluster: those who wait long, for a node that died
+            // perhaps, would keep its lock manager busy.
+            pause(vm, Duration.ofNanos(waited / 4).toMillis());
         }
     }
 
-    private static void pause(VmId vm) {
+    private static void pause(VmId vm, long millis) {
         try {
-            Thread.sleep(POLL.toMillis());
+            Thread.sleep(Math.max(SHORTEST_PAUSE_MILLIS, Math.min(millis, LONGEST_PAUSE_MILLIS)));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new Problem(

@@ -1,60 +1,54 @@
 package org.flatsnap.store;
 
 import java.nio.file.Path;
-import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
-import java.util.NoSuchElementException;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.flatsnap.model.SnapshotId;
 import org.flatsnap.model.VmId;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Walks the ids of a reflink store's published snapshots and holds those of one VM at a time. */
-final class PublishedIds implements Iterator<Map.Entry<SnapshotId, VmId>> {
+/** Walks the VMs of a reflink store, each with the ids of its published snapshots, and holds those of one VM at a time. */
+final class PublishedIds implements Iterator<Map.Entry<VmId, Set<SnapshotId>>> {
     private static final Logger LOG = LoggerFactory.getLogger(PublishedIds.class);
 
     private final ReflinkStore store;
     private final Iterator<Path> directories;
-    private Iterator<Map.Entry<SnapshotId, VmId>> ofVm = Collections.emptyIterator();
 
     PublishedIds(ReflinkStore store, Layout layout) {
         this.store = store;
-        this.directories = entries(layout.vms()).iterator();
+        this.directories =
+                entries(layout.vms()).stream().filter(PublishedIds::isOfVm).iterator();
     }
 
     private List<Path> entries(Path directory) {
         return store.produce("cannot list snapshots", () -> Layout.entries(directory));
     }
 
+    private static boolean isOfVm(Path directory) {
+        if (!VmId.looksLikeOne(directory.getFileName().toString())) {
+            LOG.warn("{} is not of flatsnap's making and is left alone", directory);
+            return false;
+        }
+        return true;
+    }
+
     @Override
     public boolean hasNext() {
-        while (!ofVm.hasNext() && directories.hasNext()) {
-            ofVm = ofVm(directories.next());
-        }
-        return ofVm.hasNext();
-    }
-
-    private Iterator<Map.Entry<SnapshotId, VmId>> ofVm(Path directory) {
-        String vm = directory.getFileName().toString();
-        if (!VmId.looksLikeOne(vm)) {
-            LOG.warn("{} is not of flatsnap's making and is left alone", directory);
-            return Collections.emptyIterator();
-        }
-        VmId id = new VmId(vm);
-        return entries(directory).stream()
-                .map(snapshot -> snapshot.getFileName().toString())
-                .filter(SnapshotId::looksLikeOne)
-                .map(name -> Map.entry(new SnapshotId(name), id))
-                .iterator();
+        return directories.hasNext();
     }
 
     @Override
-    public Map.Entry<SnapshotId, VmId> next() {
-        if (!hasNext()) {
-            throw new NoSuchElementException();
-        }
-        return ofVm.next();
+    public Map.Entry<VmId, Set<SnapshotId>> next() {
+        Path directory = directories.next();
+        Set<SnapshotId> ids = entries(directory).stream()
+                .map(snapshot -> snapshot.getFileName().toString())
+                .filter(SnapshotId::looksLikeOne)
+                .map(SnapshotId::new)
+                .collect(Collectors.toSet());
+        return Map.entry(new VmId(directory.getFileName().toString()), ids);
     }
 }

@@ -17,6 +17,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.Spliterator;
 import java.util.Spliterators;
+import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
@@ -187,15 +188,16 @@ public final class ReflinkStore extends FiledStore {
 
     @Override
     public Stream<Snapshot> scan(Consumer<Problem> damaged) {
-        return walk().flatMap(entry -> readForScan(entry.getValue(), entry.getKey(), damaged).stream());
+        return walk().flatMap(
+                        vm -> vm.getValue().stream().flatMap(id -> readForScan(vm.getKey(), id, damaged).stream()));
     }
 
     @Override
     public long countPublished() {
-        return walk().count();
+        return walk().mapToLong(vm -> vm.getValue().size()).sum();
     }
 
-    private Stream<Map.Entry<SnapshotId, VmId>> walk() {
+    private Stream<Map.Entry<VmId, Set<SnapshotId>>> walk() {
         PublishedIds ids = produce("cannot list snapshots", () -> {
             requireMounted();
             return new PublishedIds(this, layout);
@@ -221,8 +223,13 @@ public final class ReflinkStore extends FiledStore {
     @Override
     public Map<SnapshotId, VmId> published() {
         Map<SnapshotId, VmId> published = new HashMap<>();
-        walk().forEach(entry -> published.put(entry.getKey(), entry.getValue()));
+        published((vm, ids) -> ids.forEach(id -> published.put(id, vm)));
         return published;
+    }
+
+    @Override
+    public void published(BiConsumer<VmId, Set<SnapshotId>> reader) {
+        walk().forEach(vm -> reader.accept(vm.getKey(), vm.getValue()));
     }
 
     @Override

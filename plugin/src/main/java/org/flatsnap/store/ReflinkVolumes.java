@@ -187,8 +187,7 @@ final class ReflinkVolumes implements Volumes {
         return store.produce(what, () -> {
             try (Staging staging = begin()) {
                 Renaming renaming = new Renaming(from, to);
-                CheckedFile.create(staging.directory().resolve(RENAMING), renaming);
-                Durability.sync(staging.directory());
+                CheckedFile.replace(staging.directory().resolve(RENAMING), renaming);
                 Durability.sync(store.layout().staging());
                 try {
                     link(path(from), path(to));

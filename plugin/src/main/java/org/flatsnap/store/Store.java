@@ -2,10 +2,13 @@ package org.flatsnap.store;
 
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
@@ -89,6 +92,14 @@ public interface Store extends AutoCloseable {
 
     /** The ids of every published snapshot and their VMs, without reading them. */
     Map<SnapshotId, VmId> published();
+
+    /** The same, told of one VM after the other, in little memory. */
+    default void published(BiConsumer<VmId, Set<SnapshotId>> reader) {
+        Map<VmId, Set<SnapshotId>> ofVms = new HashMap<>();
+        published().forEach((id, vm) -> ofVms.computeIfAbsent(vm, first -> new HashSet<>())
+                .add(id));
+        ofVms.forEach(reader);
+    }
 
     /** How many snapshots are published, in little memory. */
     default long countPublished() {

@@ -22,6 +22,7 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.flatsnap.model.Json;
 import org.flatsnap.model.Snapshot;
+import org.flatsnap.testing.DaemonProcess;
 import org.openjdk.jmh.results.RunResult;
 import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.options.Options;
@@ -40,6 +41,13 @@ public final class CatalogBench implements Callable<Integer> {
     private static final int WRITERS = 16;
     private static final int ROUNDS = 3;
     private static final List<String> PEERS = List.of("flatsnap", "sqlite");
+    // Those of packaging/launcher.sh.
+    private static final List<String> DAEMON_OPTIONS = List.of(
+            "-XX:TieredStopAtLevel=4",
+            "-XX:+UseSerialGC",
+            "-XX:MaxNewSize=48m",
+            "-XX:MinHeapFreeRatio=10",
+            "-XX:MaxHeapFreeRatio=20");
 
     @Option(names = "--snapshots", required = true, description = "How many, in thousands of thousand each.")
     private int snapshots;
@@ -97,7 +105,10 @@ public final class CatalogBench implements Callable<Integer> {
         List<Map<String, Object>> rows = new ArrayList<>();
         open(rows);
         memory(rows);
-        questions(rows);
+        try (DaemonProcess daemon = daemon()) {
+            questions(rows);
+            rows.add(row("daemon after all questions, resident", "MiB", Map.of("api", resident(daemon.pid()))));
+        }
         inserts(rows);
         figures.put("results", rows);
         print(rows);
@@ -193,24 +204,14 @@ public final class CatalogBench implements Callable<Integer> {
     private void memory(List<Map<String, Object>> rows) throws IOException, InterruptedException {
         Map<String, Double> mebibytes = new LinkedHashMap<>();
         for (String name : PEERS) {
-            Process process = new ProcessBuilder(
-                            Path.of(System.getProperty("java.home"), "bin", "java")
-                                    .toString(),
-                            "-XX:+UseSerialGC",
-                            "-XX:MaxNewSize=48m",
-                            "-XX:MinHeapFreeRatio=10",
-                            "-XX:MaxHeapFreeRatio=20",
-                            "-cp",
-                            System.getProperty("java.class.path"),
-                            CatalogBench.class.getName(),
-                            "--resident",
-                            name,
-                            "--snapshots",
-                            Integer.toString(snapshots),
-                            "--work",
-                            work.toString(),
-                            "--json",
-                            json.toString())
+            List<String> command = new ArrayList<>();
+            command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+            command.addAll(DAEMON_OPTIONS);
+            command.addAll(List.of("-cp", System.getProperty("java.class.path"), CatalogBench.class.getName()));
+            command.addAll(List.of("--resident", name));
+            command.addAll(List.of("--snapshots", Integer.toString(snapshots)));
+            command.addAll(List.of("--work", work.toString()));
+            Process process = new ProcessBuilder(command)
                     .redirectError(ProcessBuilder.Redirect.INHERIT)
                     .start();
             try (BufferedReader lines = process.inputReader()) {
@@ -230,13 +231,34 @@ public final class CatalogBench implements Callable<Integer> {
                     peer.answer(question.ask(centre(), random));
                 }
             }
-            return Files.readAllLines(Path.of("/proc/self/status")).stream()
-                            .filter(line -> line.startsWith("VmRSS"))
-                            .mapToLong(line -> Long.parseLong(line.replaceAll("[^0-9]", "")))
-                            .findFirst()
-                            .orElseThrow()
-                    / 1024.0;
+            return resident(ProcessHandle.current().pid());
         }
+    }
+
+    /** In MiB. */
+    private static double resident(long process) throws IOException {
+        return Files.readAllLines(Path.of("/proc/" + process + "/status")).stream()
+                        .filter(line -> line.startsWith("VmRSS"))
+                        .mapToLong(line -> Long.parseLong(line.replaceAll("[^0-9]", "")))
+                        .findFirst()
+                        .orElseThrow()
+                / 1024.0;
+    }
+
+    /** One that has all of it in its catalog, as if their store were out of reach, started with the options of the real one. */
+    private DaemonProcess daemon() throws IOException {
+        Path directory = Files.createDirectories(work.resolve(ApiPeer.SOCKET).getParent());
+        DaemonProcess daemon = DaemonProcess.in(directory, directory.resolve("unmounted"));
+        Files.createDirectories(daemon.state());
+        try (Stream<Path> files = Files.list(work)) {
+            for (Path file : files.filter(file -> file.getFileName().toString().startsWith(CatalogPeer.FILE))
+                    .toList()) {
+                Files.copy(file, daemon.state().resolve(file.getFileName()));
+            }
+        }
+        DAEMON_OPTIONS.forEach(daemon::javaOption);
+        daemon.startWithoutLibvirt();
+        return daemon;
     }
 
     private void questions(List<Map<String, Object>> rows) throws Exception {
@@ -326,22 +348,29 @@ public final class CatalogBench implements Callable<Integer> {
         row.put("what", what);
         row.put("unit", unit);
         row.putAll(values);
-        row.put("ratio", values.get("flatsnap") / values.get("sqlite"));
+        if (values.keySet().containsAll(PEERS)) {
+            row.put("ratio", values.get("flatsnap") / values.get("sqlite"));
+        }
         return row;
     }
 
     private static void print(List<Map<String, Object>> rows) {
-        System.out.printf("| %-36s | %4s | %12s | %12s | %8s |%n", "", "", "flatsnap", "SQLite", "ratio");
-        System.out.println("| --- | --- | ---: | ---: | ---: |");
+        System.out.printf(
+                "| %-36s | %4s | %12s | %12s | %12s | %8s |%n", "", "", "flatsnap", "its API", "SQLite", "ratio");
+        System.out.println("| --- | --- | ---: | ---: | ---: | ---: |");
         for (Map<String, Object> row : rows) {
             System.out.printf(
-                    Locale.ROOT,
-                    "| %-36s | %4s | %,12.1f | %,12.1f | %8.2f |%n",
+                    "| %-36s | %4s | %12s | %12s | %12s | %8s |%n",
                     row.get("what"),
                     row.get("unit"),
-                    row.get("flatsnap"),
-                    row.get("sqlite"),
-                    row.get("ratio"));
+                    figure(row, "flatsnap", "%,.1f"),
+                    figure(row, "api", "%,.1f"),
+                    figure(row, "sqlite", "%,.1f"),
+                    figure(row, "ratio", "%.2f"));
         }
+    }
+
+    private static String figure(Map<String, Object> row, String key, String format) {
+        return row.containsKey(key) ? String.format(Locale.ROOT, format, row.get(key)) : "";
     }
 }

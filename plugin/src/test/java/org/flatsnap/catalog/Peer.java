@@ -7,7 +7,7 @@ import org.flatsnap.model.Snapshot;
 /** What keeps snapshots and answers questions about them, in the catalog's benchmark. For use by any number of threads. */
 interface Peer extends AutoCloseable {
     /** All of them snapshots with all their parts. */
-    List<Snapshot> answer(Question.Asked asked);
+    List<?> answer(Question.Asked asked);
 
     /** Durable on return. */
     void insert(Snapshot snapshot);
@@ -17,6 +17,10 @@ interface Peer extends AutoCloseable {
 
     /** Opens the one of this name over what it left in a directory. */
     static Peer open(String name, Path directory) {
-        return name.equals("flatsnap") ? new CatalogPeer(directory) : new SqlitePeer(directory);
+        return switch (name) {
+            case "flatsnap" -> new CatalogPeer(directory);
+            case "api" -> new ApiPeer(directory);
+            default -> new SqlitePeer(directory);
+        };
     }
 }

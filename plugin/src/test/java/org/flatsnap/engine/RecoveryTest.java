@@ -255,7 +255,7 @@ class RecoveryTest {
                         && finding.subject().contains(bench.store(1).toString()));
         bench.take(other, "s0");
         assertThat(bench.names(vm)).containsExactly("s0");
-        assertThatThrownBy(() -> bench.rollBack(vm, "s0")).hasMessageContaining("not mounted or not configured");
+        assertThatThrownBy(() -> bench.rollBack(vm, "s0")).hasMessageContaining("it is not mounted");
 
         bench.fileSystem(1).mount();
         bench.restart();

@@ -20,6 +20,7 @@ import java.util.Random;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.flatsnap.catalog.Catalog;
 import org.flatsnap.fuseview.MountOptions;
 import org.flatsnap.fuseview.MountedTree;
@@ -33,6 +34,7 @@ import org.flatsnap.query.Moments;
 import org.flatsnap.testing.Bench;
 import org.flatsnap.testing.Commands;
 import org.flatsnap.testing.LoopFileSystem;
+import org.flatsnap.testing.RunningGuest;
 import picocli.CommandLine;
 import picocli.CommandLine.Option;
 
@@ -44,6 +46,8 @@ public final class ViewBench implements Callable<Integer> {
     private static final long IMAGE = 1L << 30;
     private static final int MEBIBYTE = 1 << 20;
     private static final String VIEW = "flatsnap";
+    // Of more, a walk through its mount takes minutes, and there are eighteen.
+    private static final long RESTIC_HOLDS = 10_000;
 
     @Option(names = "--snapshots", required = true, description = "How many.")
     private long snapshots;
@@ -87,11 +91,16 @@ public final class ViewBench implements Callable<Integer> {
             tree(tmpfs);
             Commands.run("bindfs", "-o", "ro", ext4.root().toString(), bound.toString());
             SnapshotTree tree = new SnapshotTree(catalog, bench.engine(), Moments.in(ZoneOffset.UTC));
+            Path restored = Files.createDirectory(scratch.resolve("restic"));
+            Map<String, Path> trees = new LinkedHashMap<>();
+            trees.put("ext4", ext4.root());
+            trees.put("tmpfs", tmpfs);
+            trees.put("bindfs", bound);
             try (MountedTree view = tree.mount(scratch.resolve("view"), MountOptions.named("flatsnap-bench"))) {
-                Map<String, Path> trees = new LinkedHashMap<>();
-                trees.put("ext4", ext4.root());
-                trees.put("tmpfs", tmpfs);
-                trees.put("bindfs", bound);
+                if (snapshots <= RESTIC_HOLDS) {
+                    restic(scratch, ext4.root(), restored);
+                    trees.put("restic mount", restored.resolve("snapshots/latest" + ext4.root()));
+                }
                 trees.put(VIEW, view.mountPoint());
                 walk(trees);
                 read(
@@ -99,6 +108,9 @@ public final class ViewBench implements Callable<Integer> {
                         image(bench, first),
                         view.mountPoint().resolve(path(0)).resolve("disks/vda.raw"));
             } finally {
+                if (trees.containsKey("restic mount")) {
+                    Commands.run("umount", restored.toString());
+                }
                 Commands.run("umount", bound.toString());
                 Commands.run("umount", tmpfs.toString());
             }
@@ -173,6 +185,32 @@ public final class ViewBench implements Callable<Integer> {
 
     private static String path(long number) {
         return "vm" + number / PER_VM + "/" + LocalDate.ofInstant(takenAt(number), ZoneOffset.UTC) + "/s" + number;
+    }
+
+    /** The same tree out of a backup. */
+    private static void restic(Path scratch, Path tree, Path mount) throws IOException {
+        say("the same tree in restic");
+        Path password = Files.writeString(scratch.resolve("password"), "bench");
+        List<String> restic = List.of(
+                "restic",
+                "--quiet",
+                "--no-cache",
+                "--repo",
+                scratch.resolve("repository").toString(),
+                "--password-file",
+                password.toString());
+        Commands.run(words(restic, "init"));
+        Commands.run(words(restic, "backup", tree.toString()));
+        new ProcessBuilder(words(restic, "mount", mount.toString()))
+                .redirectErrorStream(true)
+                .redirectOutput(scratch.resolve("restic.log").toFile())
+                .start();
+        RunningGuest.await(
+                Duration.ofMinutes(1), "restic to mount", () -> Files.isDirectory(mount.resolve("snapshots/latest")));
+    }
+
+    private static String[] words(List<String> command, String... rest) {
+        return Stream.concat(command.stream(), Stream.of(rest)).toArray(String[]::new);
     }
 
     private void tree(Path root) throws IOException {
