@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -17,6 +18,7 @@ import java.util.UUID;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
 import org.flatsnap.catalog.Catalog;
 import org.flatsnap.catalog.CatalogListener;
 import org.flatsnap.catalog.Page;
@@ -28,6 +30,8 @@ import org.flatsnap.manager.SnapshotKeeper;
 import org.flatsnap.manager.SnapshotKeeper.Kept;
 import org.flatsnap.manager.SnapshotKeeper.Tree;
 import org.flatsnap.model.Description;
+import org.flatsnap.model.DiskImage;
+import org.flatsnap.model.DiskName;
 import org.flatsnap.model.Labels;
 import org.flatsnap.model.OperationId;
 import org.flatsnap.model.Problem;
@@ -334,9 +338,9 @@ final class KeptSnapshots {
         if (earlier.isPresent()) {
             progress.step("waiting for what was begun before");
             awaitIdle(what, vm);
-            Optional<Snapshot> guard = guard(earlier.get());
+            Optional<Snapshot> guard = guard(earlier.get(), target);
             if (guard.isPresent()) {
-                return new RollbackResult(vm.id(), target.id(), guard.map(Snapshot::id), false, List.of());
+                return done(vm, target, guard.get(), notes.contains(vm.id(), Kind.STOP), progress);
             }
         }
         Vm now = references.again(vm);
@@ -358,10 +362,14 @@ final class KeptSnapshots {
             }
             progress.step("waiting for the manager, which rolls it back");
             String told = keeper.rollBack(vm, target.name());
-            guard = guard(begun).orElseThrow(() -> undone(what, told));
+            guard = guard(begun, target).orElseThrow(() -> undone(what, told));
         } catch (Problem e) {
             throw ran ? startAgain(vm, e) : e;
         }
+        return done(vm, target, guard, ran, progress);
+    }
+
+    private RollbackResult done(Vm vm, Snapshot target, Snapshot guard, boolean ran, Progress progress) {
         List<String> warnings = new ArrayList<>();
         boolean started = ran && started(vm, warnings, progress);
         return new RollbackResult(vm.id(), target.id(), Optional.of(guard.id()), started, warnings);
@@ -375,8 +383,29 @@ final class KeptSnapshots {
                 "Mend that and try again; the manager's tasks tell more");
     }
 
-    private Optional<Snapshot> guard(Begun begun) {
-        return references.newestGuard(begun.vm(), guard -> !guard.takenAt().isBefore(begun.at()));
+    /** The newest guard that the rollback made; nothing unless each disk has been guarded, and so rolled back. */
+    private Optional<Snapshot> guard(Begun begun, Snapshot target) {
+        Set<DiskName> missing =
+                target.disks().stream().map(DiskImage::disk).collect(Collectors.toCollection(TreeSet::new));
+        missing.removeAll(target.labels().gone());
+        Optional<Snapshot> newest = Optional.empty();
+        SnapshotQuery query = SnapshotQuery.ALL.ofVms(Set.of(begun.vm()));
+        while (true) {
+            Page page = catalog.query(query);
+            for (Snapshot snapshot : page.snapshots()) {
+                if (snapshot.takenAt().isBefore(begun.at())) {
+                    return newest.filter(guard -> missing.isEmpty());
+                }
+                if (snapshot.guard().isPresent()) {
+                    newest = newest.or(() -> Optional.of(snapshot));
+                    snapshot.disks().forEach(image -> missing.remove(image.disk()));
+                }
+            }
+            if (page.next().isEmpty()) {
+                return newest.filter(guard -> missing.isEmpty());
+            }
+            query = query.from(page.next().get());
+        }
     }
 
     private boolean started(Vm vm, List<String> warnings, Progress progress) {

@@ -209,7 +209,7 @@ public final class Stores implements AutoCloseable {
                         () -> new Problem(
                                 Code.UNAVAILABLE,
                                 "cannot reach the store " + id,
-                                "it is not mounted or not configured",
+                                "it is not mounted, or not used any more",
                                 "Mount it, add its [[store]] to /etc/flatsnap/flatsnap.toml, or its storage to Proxmox VE; 'flatsnap doctor' tells more"));
     }
 

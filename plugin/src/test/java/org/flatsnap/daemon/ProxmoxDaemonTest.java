@@ -208,6 +208,7 @@ class ProxmoxDaemonTest {
 
         refused(daemon.flatsnap("rollback", "100", "s1"), "the storage of vm-100-disk-1 fails");
         assertThat(node.guest(100).get("lock").getAsString()).isEqualTo("rollback");
+        refused(daemon.flatsnap("rollback", "100", "s1"), "'rollback'", "qm unlock 100");
         node.change(100, guest -> guest.remove("lock"));
         daemon.succeed("rollback", "100", "s1");
         assertThat(Bench.read(first)).isEqualTo("a0");
@@ -278,6 +279,43 @@ class ProxmoxDaemonTest {
         assertThat(node.guest(100).getAsJsonObject("snapshots").size()).isEqualTo(1);
         assertThat(request("POST", "/v1/vms/100/snapshots", "{\"tags\":[\"prod\"]}", "-H", "Operation-Id: " + id))
                 .contains(taken.get("id").getAsString());
+    }
+
+    @Test
+    void aRollbackThatIsRepeatedAfterAKillIsDoneOnceAndTheGuestRunsAgain() throws Exception {
+        daemon.succeed("take", "100", "s1");
+        write(first, "a1");
+        write(second, "b1");
+        node.change(100, guest -> guest.addProperty("running", true));
+        node.mischief("rollback", "vm-100-disk-1", "wait");
+        String id = UUID.randomUUID().toString();
+        String path = "/v1/vms/100/snapshots/s1/rollback";
+        CompletableFuture<String> cut = CompletableFuture.supplyAsync(() -> {
+            try {
+                return request("POST", path, "{\"stop\":true}", "-H", "Operation-Id: " + id);
+            } catch (RuntimeException | AssertionError e) {
+                return "cut";
+            }
+        });
+        RunningGuest.await(PATIENCE, "the first disk", () -> node.cluster().has("waiting"));
+        daemon.kill();
+        assertThat(cut.get()).isEqualTo("cut");
+        daemon.start();
+        assertThat(node.guest(100).get("running").getAsBoolean()).isFalse();
+
+        node.letGo();
+        JsonObject done = JsonParser.parseString(request("POST", path, "{\"stop\":true}", "-H", "Operation-Id: " + id))
+                .getAsJsonObject();
+
+        assertThat(done.has("guard")).as("%s", done).isTrue();
+        assertThat(Bench.read(first)).isEqualTo("a0");
+        assertThat(Bench.read(second)).isEqualTo("b0");
+        assertThat(snapshots("100"))
+                .filteredOn(snapshot -> snapshot.has("guard"))
+                .hasSize(2);
+        RunningGuest.await(PATIENCE, "the guest to run", () -> node.guest(100)
+                .get("running")
+                .getAsBoolean());
     }
 
     @Test

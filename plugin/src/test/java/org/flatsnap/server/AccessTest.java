@@ -125,7 +125,21 @@ class AccessTest {
                         Map.entry("GET /v1/audit", Action.READ_AUDIT),
                         Map.entry("GET /v1/tokens", Action.LIST_TOKENS),
                         Map.entry("POST /v1/tokens", Action.CREATE_TOKEN),
-                        Map.entry("DELETE /v1/tokens/{token}", Action.REVOKE_TOKEN)));
+                        Map.entry("DELETE /v1/tokens/{token}", Action.REVOKE_TOKEN),
+                        Map.entry("PUT /v1/stores", Action.USE_STORE),
+                        Map.entry("GET /v1/stores", Action.READ_VOLUMES),
+                        Map.entry("DELETE /v1/stores", Action.FORGET_STORE),
+                        Map.entry("GET /v1/volumes", Action.READ_VOLUMES),
+                        Map.entry("POST /v1/volumes", Action.CREATE_VOLUME),
+                        Map.entry("GET /v1/volumes/{volume}", Action.READ_VOLUMES),
+                        Map.entry("PATCH /v1/volumes/{volume}", Action.CHANGE_VOLUME),
+                        Map.entry("DELETE /v1/volumes/{volume}", Action.REMOVE_VOLUME),
+                        Map.entry("POST /v1/volumes/{volume}/clone", Action.CLONE_VOLUME),
+                        Map.entry("GET /v1/volumes/{volume}/snapshots", Action.READ_VOLUMES),
+                        Map.entry("POST /v1/volumes/{volume}/snapshots", Action.TAKE_VOLUME),
+                        Map.entry("GET /v1/volumes/{volume}/snapshots/{snapshot}", Action.READ_VOLUMES),
+                        Map.entry("DELETE /v1/volumes/{volume}/snapshots/{snapshot}", Action.DELETE_VOLUME_SNAPSHOT),
+                        Map.entry("POST /v1/volumes/{volume}/snapshots/{snapshot}/rollback", Action.ROLLBACK_VOLUME)));
         declared.forEach((route, action) -> assertThat(action.scope() == Action.Scope.VM)
                 .describedAs("%s is about one VM", route)
                 .isEqualTo(route.contains("{vm}")));
