@@ -5,7 +5,7 @@ package PVE::Storage;
 use strict;
 use warnings;
 
-use constant APIVER => $ENV{FLATSNAP_TEST_API} =~ /^(\d+)$/ ? $1 : 15;
+use constant APIVER => 0 + ($ENV{FLATSNAP_TEST_API} // 15);
 use constant APIAGE => APIVER < 12 ? 2 : 6;
 
 use PVE::Storage::Custom::FlatsnapPlugin;

@@ -9,11 +9,12 @@ use warnings;
 use IO::Socket::UNIX;
 use Net::HTTP::Methods;
 
-our @ISA = qw(Net::HTTP::Methods IO::Socket::UNIX);
+our @ISA = qw(IO::Socket::UNIX Net::HTTP::Methods);
 
 sub configure {
     my ($self, $settings) = @_;
-    $settings->{Host} = 'localhost';
+    # The header; a socket has no address.
+    @{$settings}{ 'Host', 'PeerAddr' } = ('localhost', 'localhost');
     return $self->http_configure($settings);
 }
 
@@ -167,6 +168,9 @@ sub get_identity {
 
 # --- the daemon
 
+# For messages, which are one line.
+sub visible { return $_[0] =~ s/[\0-\x1f\x7f]/?/gr; }
+
 sub complain {
     my ($text) = @_;
     chomp $text;
@@ -239,7 +243,7 @@ sub route {
 sub snapshot_name {
     my ($snap) = @_;
     return $1 if defined($snap) && $snap =~ m!\A([A-Za-z][\w-]{0,39})\z!a;
-    die "'" . ($snap // '') . "' is not a name that Proxmox VE gives a snapshot\n";
+    die "'" . visible($snap // '') . "' is not a name that Proxmox VE gives a snapshot\n";
 }
 
 # What the guest's own configuration says, where it can be read; nothing depends on it.
@@ -290,7 +294,7 @@ sub parse_volname {
     if ($volname =~ m!\A($NAME)\z!a && length($1) <= 128) {
         return ('images', $1, $3, undef, undef, $2 eq 'base' ? 'base-' : undef, 'raw');
     }
-    die "unable to parse flatsnap volume name '$volname'\n";
+    die "unable to parse flatsnap volume name '" . visible($volname) . "'\n";
 }
 
 # The daemon's name of a volume of this storage.
