@@ -1,0 +1,180 @@
+#!/usr/bin/perl -T
+# The storage plugin against daemons that are away, slow, broken or of another version, for the generation of Proxmox VE whose
+# API level FLATSNAP_TEST_API gives (11: PVE 8, 15: PVE 9).
+use strict;
+use warnings;
+
+use Cwd ();
+use File::Basename ();
+use File::Temp ();
+use IO::Socket::UNIX;
+use JSON ();
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+BEGIN {
+    $ENV{PATH} = '/usr/sbin:/usr/bin:/sbin:/bin';
+    delete @ENV{qw(IFS CDPATH ENV BASH_ENV)};
+}
+use lib map { /\A(.*)\z/ } map { Cwd::realpath(File::Basename::dirname(__FILE__)) . $_ } '/lib', '/../../main/perl';
+
+use PVE::Storage;
+
+my $plugin = 'PVE::Storage::Custom::FlatsnapPlugin';
+my ($directory) = File::Temp::tempdir(CLEANUP => 1) =~ /\A(.*)\z/;
+my $socket = "$directory/socket";
+mkdir "$directory/store";
+mkdir "$directory/store/images";
+mkdir "$directory/store/images/100";
+# As what PVE reads from its configuration.
+my $taint = substr("$ENV{FLATSNAP_TEST_API}", 0, 0);
+my $scfg = { type => 'flatsnap', path => "$directory/store$taint", 'flatsnap-socket' => "$socket$taint", content => { images => 1 } };
+my $zfs = { type => 'flatsnap', 'flatsnap-dataset' => "tank/vms$taint", 'flatsnap-socket' => $socket };
+$PVE::Storage::config->{ids}->{flat} = $scfg;
+my $server;
+
+sub stop {
+    return if !$server;
+    kill KILL => $server;
+    waitpid($server, 0);
+    undef $server;
+    unlink $socket;
+}
+
+# A daemon that does this with each connection.
+sub daemon {
+    my ($code) = @_;
+    stop();
+    my $listening = IO::Socket::UNIX->new(Local => $socket, Listen => 5) or die "cannot listen: $!";
+    $server = fork() // die;
+    return if $server;
+    $SIG{PIPE} = 'IGNORE';
+    while (my $client = $listening->accept()) {
+        my $request = '';
+        while ($request !~ /\r\n\r\n/) {
+            sysread($client, $request, 4096, length($request)) or last;
+        }
+        my ($length) = $request =~ /content-length: (\d+)/i;
+        while ($length && length($request =~ s/\A.*?\r\n\r\n//sr) < $length) {
+            sysread($client, $request, 4096, length($request)) or last;
+        }
+        $code->($client, $request);
+        close($client);
+    }
+    POSIX::_exit(0);
+}
+
+sub answer {
+    my ($status, $body) = @_;
+    $body = JSON->new->encode($body) if ref($body);
+    return "HTTP/1.1 $status X\r\nContent-Length: " . length($body) . "\r\n\r\n$body";
+}
+
+sub answering {
+    my ($status, $body) = @_;
+    daemon(sub { syswrite($_[0], answer($status, $body)) });
+}
+
+sub dies_with {
+    my ($pattern, $what, $code) = @_;
+    my $worked = eval { $code->(); 1 };
+    my $error = $@;
+    ok(!$worked, "$what: refused");
+    like($error, $pattern, "$what: says why");
+    is(($error =~ tr/\n//), 1, "$what: in one line");
+}
+
+sub within {
+    my ($seconds, $what, $code) = @_;
+    my $started = time();
+    $code->();
+    cmp_ok(time() - $started, '<', $seconds, "$what: within $seconds s");
+}
+
+is($plugin->api(), $ENV{FLATSNAP_TEST_API} < 15 ? 0 + $ENV{FLATSNAP_TEST_API} : 15, 'the level of the host');
+
+# Names.
+is_deeply([$plugin->parse_volname('100/vm-100-disk-0.raw')], ['images', 'vm-100-disk-0.raw', 100, undef, undef, undef, 'raw'], 'a disk');
+is(($plugin->parse_volname('100/base-100-disk-0.raw'))[5], 'base-', 'a base image');
+is(($plugin->parse_volname('vm-100-state-before'))[1], 'vm-100-state-before', 'a state, on ZFS');
+for my $bad ('100/vm-101-disk-0.raw', '../100/vm-100-disk-0.raw', '100/vm-100-../x.raw', "100/vm-100-disk-0.raw\n", '100/vm-100-disk-0.qcow2',
+    'vm-99-disk-0', 'vm-100-', 'vm-100-disk 0', 'vm-100-' . 'x' x 130, '100/snap-x.raw', 'iso/x.iso') {
+    dies_with(qr/unable to parse/, "volume '$bad'", sub { $plugin->parse_volname($bad) });
+}
+is(scalar $plugin->path($zfs, 'vm-100-disk-0', 'z'), '/dev/zvol/tank/vms/vm-100-disk-0', 'a device');
+dies_with(qr/unable to parse/, 'a file on ZFS', sub { $plugin->path($zfs, '100/vm-100-disk-0.raw', 'z') });
+dies_with(qr/unable to parse/, 'a device in a directory', sub { $plugin->path($scfg, 'vm-100-disk-0', 'flat') });
+
+# Configuration.
+dies_with(qr/either path or/, 'neither', sub { $plugin->check_config('x', {}, 1, 1) });
+dies_with(qr/either path or/, 'both', sub { $plugin->check_config('x', { path => '/a', 'flatsnap-dataset' => 'b' }, 1, 1) });
+dies_with(qr/absolute path/, 'dots', sub { $plugin->check_config('x', { path => '/a/../b' }, 1, 1) });
+dies_with(qr/does not name/, 'an option for zfs', sub { $plugin->check_config('x', { 'flatsnap-dataset' => '-r' }, 1, 1) });
+dies_with(qr/cannot be shared/, 'shared ZFS', sub { $plugin->check_config('x', { 'flatsnap-dataset' => 'a', shared => 1 }, 1, 1) });
+ok($plugin->check_config('x', { path => '/mnt/vms', shared => 1 }, 1, 1), 'a shared directory');
+
+# Without a daemon.
+my $disk = "$directory/store/images/100/vm-100-disk-0.raw";
+open(my $handle, '>', $disk) or die;
+truncate($handle, 540672);
+close($handle);
+@PVE::SafeSyslog::logged = ();
+{
+    local $SIG{__WARN__} = sub { };
+    within(2, 'activation', sub { ok(PVE::Storage::activate_storage(undef, 'flat'), 'down: the storage is usable') });
+    like($PVE::SafeSyslog::logged[0], qr/warning: storage 'flat'.*systemctl status flatsnapd/, 'down: logged');
+    is_deeply([map { "$_->{volid} $_->{size}" } @{ PVE::Storage::vdisk_list(undef, 'flat')->{flat} }], ['flat:100/vm-100-disk-0.raw 540672'], 'down: listed');
+    my $gone = { %$scfg, path => "$directory/none" };
+    dies_with(qr/does not exist/, 'no directory', sub { $plugin->activate_storage('x', $gone) });
+}
+is(PVE::Storage::path(undef, 'flat:100/vm-100-disk-0.raw'), $disk, 'down: path');
+ok($plugin->activate_volume('flat', $scfg, '100/vm-100-disk-0.raw'), 'down: a VM can start');
+dies_with(qr/does not exist/, 'no such volume', sub { $plugin->activate_volume('flat', $scfg, '100/vm-100-disk-9.raw') });
+my @status = $plugin->status('flat', $scfg);
+ok($status[3] && $status[0] >= $status[1], 'down: status');
+is(PVE::Storage::volume_size_info(undef, 'flat:100/vm-100-disk-0.raw'), 540672, 'down: size');
+dies_with(qr/cannot be reached.*systemctl status flatsnapd/, 'down: a snapshot', sub { PVE::Storage::volume_snapshot(undef, 'flat:100/vm-100-disk-0.raw', 's1') });
+
+# Daemons that do not do what they should.
+for my $case (
+    ['one that says nothing', sub { sleep 60 }],
+    ['one that hangs within', sub { syswrite($_[0], "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"pl"); sleep 60 }],
+    ['one that trickles', sub { for my $byte (split //, answer(200, { place => 'x' x 200 })) { syswrite($_[0], $byte); sleep 0.2 } }],
+    ) {
+    my ($what, $code) = @$case;
+    daemon($code);
+    local $SIG{__WARN__} = sub { };
+    within(3.5, $what, sub { ok($plugin->activate_storage('flat', $scfg), "$what: usable from the file system") });
+    within(3.5, $what, sub { ok(($plugin->status('flat', $scfg))[3], "$what: status") });
+}
+my $info = sub { $plugin->volume_snapshot_info($scfg, 'flat', '100/vm-100-disk-0.raw') };
+answering(404, { status => 404, why => 'the API has no such path', detail => 'x' });
+dies_with(qr/of another version/, 'no such route', $info);
+answering(404, '<html>Not found</html>');
+dies_with(qr/of another version/, 'something else', $info);
+answering(200, {});
+dies_with(qr/lacks 'snapshots'.*another version/, 'a missing field', $info);
+answering(200, '{"snapshots":[');
+dies_with(qr/cannot be read/, 'half an object', $info);
+daemon(sub { syswrite($_[0], "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"pl") });
+dies_with(qr/systemctl status flatsnapd|cannot be read/, 'an answer that breaks off', $info);
+answering(409, { why => 'it exists', detail => "cannot do it:\nit exists. Do that" });
+dies_with(qr/\Acannot do it: it exists. Do that$/, 'a problem', $info);
+answering(200, { snapshots => [{ name => 's1', id => 'abc', takenAt => '2023-07-22T04:26:40.5Z', bytes => 7 }] });
+is_deeply($info->(), { s1 => { id => 'abc', timestamp => 1690000000, 'virtual-size' => 7 } }, 'what snapshots there are');
+for my $bad ('', '../x', '-r', 'a b', "a\n", 'x' x 41, 'a@b', undef) {
+    dies_with(qr/not a name/, 'a snapshot of a bad name', sub { $plugin->volume_snapshot($scfg, 'flat', '100/vm-100-disk-0.raw', $bad) });
+}
+# What is sent: the request comes back as the name.
+daemon(sub { open(my $log, '>', "$directory/request"); print $log $_[1]; close($log); syswrite($_[0], answer(201, {})) });
+is(PVE::Storage::vdisk_alloc(undef, 'flat', 100, 'raw', undef, 528), 'flat:100/vm-100-disk-1.raw', 'the next free name');
+open(my $log, '<', "$directory/request") or die;
+my $request = do { local $/ = undef; <$log> };
+like($request, qr!\APOST /v1/volumes\?place=\S*%2Fstore HTTP/1.1\r\n!, 'what is asked');
+is_deeply(JSON->new->decode($request =~ s/\A.*?\r\n\r\n//sr), { name => 'vm-100-disk-1', bytes => 540672 }, 'bytes for PVE\'s KiB');
+dies_with(qr/should belong/, 'another guest\'s name', sub { $plugin->alloc_image('flat', $scfg, 100, 'raw', '101/vm-101-disk-0.raw', 4) });
+dies_with(qr/raw images only/, 'qcow2', sub { $plugin->alloc_image('flat', $scfg, 100, 'qcow2', undef, 4) });
+ok(!$plugin->volume_has_feature($scfg, 'clone', 'flat', '100/vm-100-disk-0.raw', undef, 0, { valid_target_formats => ['qcow2'] }), 'no clone to qcow2');
+ok($plugin->volume_has_feature($scfg, 'clone', 'flat', '100/vm-100-disk-0.raw', 's1', 1, {}), 'clone of a snapshot');
+stop();
+done_testing();
