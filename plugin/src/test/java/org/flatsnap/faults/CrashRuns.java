@@ -25,7 +25,9 @@ final class CrashRuns {
                     // On a host of Proxmox VE: its tests kill the daemon there.
                     + "|engine/KeptSnapshots\\..*"
                     // In IncarnationTest: volumes, which Proxmox VE alone asks for.
-                    + "|store/ReflinkVolumes\\.(?!(link|unlink) > (Files\\.(createLink|deleteIfExists)|Durability\\.sync) #1$).*|store/ReflinkCapture\\.extend .*");
+                    + "|store/ReflinkVolumes\\."
+                    + "(?!(link|unlink) > (Files\\.(createLink|deleteIfExists)|Durability\\.sync) #1$).*"
+                    + "|store/ReflinkCapture\\.extend .*");
 
     private CrashRuns() {}
 
