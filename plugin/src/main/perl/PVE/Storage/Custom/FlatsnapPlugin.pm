@@ -173,7 +173,8 @@ sub visible { return $_[0] =~ s/[\0-\x1f\x7f]/?/gr; }
 
 sub complain {
     my ($text) = @_;
-    chomp $text;
+    $text =~ s/\s+\z//;
+    $text =~ s/\s*\n\s*/ /g;
     syslog('warning', '%s', $text);
     warn "$text\n";
     return;
@@ -371,8 +372,13 @@ sub activate_storage {
     my ($class, $storeid, $scfg, $cache) = @_;
     my $place = place($scfg);
     check_mounted($storeid, $scfg);
-    eval { call($scfg, PUT => '/v1/stores', { place => $place }, $AT_ONCE) };
-    my $error = $@ or return;
+    # Asked first, because each request that changes something is written to the audit log, and this is called all the time.
+    return 1 if eval { call($scfg, GET => '/v1/stores?place=' . uri_escape($place), undef, $AT_ONCE / 2) };
+    my $error = $@;
+    if ($error !~ /\A\Q$UNREACHABLE\E/) {
+        eval { call($scfg, PUT => '/v1/stores', { place => $place }, $AT_ONCE / 2) };
+        $error = $@ or return 1;
+    }
     die "unable to activate storage '$storeid' - $error" if $error !~ /\A\Q$UNREACHABLE\E/;
     # Guests have to start without the daemon too.
     if ($scfg->{'flatsnap-dataset'}) {
