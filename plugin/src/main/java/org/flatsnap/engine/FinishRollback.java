@@ -23,6 +23,7 @@ import org.flatsnap.model.Vm;
 import org.flatsnap.model.VmId;
 import org.flatsnap.model.VmState;
 import org.flatsnap.store.Intent;
+import org.flatsnap.store.Store;
 
 /**
  * The second half of a rollback, from the intent on: steps that can all be repeated, so that the one who decided it and the one
@@ -146,6 +147,37 @@ final class FinishRollback {
                 e.addSuppressed(first);
                 return Optional.of(e);
             }
+        }
+    }
+
+    /**
+     * A VM that was stopped for a rollback of which nothing was done must not stay off. While an intent stands, it is recovery's.
+     *
+     * @return what to tell of the failure
+     */
+    Problem startAgain(Vm vm, Problem failure) {
+        try {
+            for (Store store : stores.open()) {
+                if (store.intent(vm.id()).isPresent()) {
+                    return failure;
+                }
+            }
+            boolean off = manager.find(vm.id()).map(Vm::state).equals(Optional.of(VmState.OFF));
+            if (off) {
+                startTwice(vm.id()).ifPresent(e -> {
+                    throw e;
+                });
+            }
+            notes.end(vm.id(), Kind.STOP);
+            return failure;
+        } catch (Problem e) {
+            failure.addSuppressed(e);
+            return new Problem(
+                    failure.code(),
+                    failure.what(),
+                    failure.why() + "; and the VM is off now, because it could not be started again (" + e.why() + ")",
+                    failure.remedy() + "; then start the VM",
+                    failure);
         }
     }
 

@@ -364,7 +364,7 @@ final class KeptSnapshots {
             String told = keeper.rollBack(vm, target.name());
             guard = guard(begun, target).orElseThrow(() -> undone(what, told));
         } catch (Problem e) {
-            throw ran ? startAgain(vm, e) : e;
+            throw ran ? finishing.startAgain(vm, e) : e;
         }
         return done(vm, target, guard, ran, progress);
     }
@@ -416,27 +416,6 @@ final class KeptSnapshots {
         }
         notes.end(vm.id(), Kind.STOP);
         return warnings.isEmpty();
-    }
-
-    /** A VM that was stopped for a rollback of which nothing was done must not stay off; a locked one cannot be started. */
-    private Problem startAgain(Vm vm, Problem failure) {
-        try {
-            if (references.again(vm).state() == VmState.OFF) {
-                finishing.startTwice(vm.id()).ifPresent(e -> {
-                    throw e;
-                });
-            }
-            notes.end(vm.id(), Kind.STOP);
-            return failure;
-        } catch (Problem e) {
-            failure.addSuppressed(e);
-            return new Problem(
-                    failure.code(),
-                    failure.what(),
-                    failure.why() + "; and the VM is off now, because it could not be started again (" + e.why() + ")",
-                    failure.remedy() + "; then start the VM",
-                    failure);
-        }
     }
 
     RollbackResult undo(String vm) {

@@ -155,35 +155,9 @@ final class RollBack {
             }
             intent = decideLocked(wish, plan, found, ran, progress);
         } catch (Problem e) {
-            throw ran ? startAgain(found, e) : e;
+            throw ran ? finishing.startAgain(found, e) : e;
         }
         return finishing.conclude(intent, progress);
-    }
-
-    /** A VM that was stopped for a rollback of which nothing was done must not stay off. While an intent stands, it is recovery's. */
-    private Problem startAgain(Vm vm, Problem failure) {
-        try {
-            for (Store store : stores.open()) {
-                if (store.intent(vm.id()).isPresent()) {
-                    return failure;
-                }
-            }
-            if (references.again(vm).state() == VmState.OFF) {
-                finishing.startTwice(vm.id()).ifPresent(e -> {
-                    throw e;
-                });
-            }
-            notes.end(vm.id(), Kind.STOP);
-            return failure;
-        } catch (Problem e) {
-            failure.addSuppressed(e);
-            return new Problem(
-                    failure.code(),
-                    failure.what(),
-                    failure.why() + "; and the VM is off now, because it could not be started again (" + e.why() + ")",
-                    failure.remedy() + "; then start the VM",
-                    failure);
-        }
     }
 
     private Intent decideLocked(Supplier<Plan> wish, Plan plan, Vm found, boolean ran, Progress progress) {
