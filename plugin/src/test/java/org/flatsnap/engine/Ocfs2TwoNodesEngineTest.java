@@ -383,7 +383,7 @@ class Ocfs2TwoNodesEngineTest {
                     staged.swaps(),
                     Optional.empty(),
                     Optional.empty(),
-                    false);
+                    true);
             store.write(intent);
             staged.keep();
             store.swap(intent, intent.swaps().get(0));
