@@ -96,14 +96,21 @@ public final class OpenFiles {
         } catch (NoSuchFileException e) {
             // The process ended before it could be looked at.
             return false;
+        } catch (IOException e) {
+            return endedOrThrow(e);
         } catch (DirectoryIteratorException e) {
-            // ESRCH: the process ended while it was looked at. Whatever else it may be must not pass for "no".
-            if (e.getCause() instanceof FileSystemException failed
-                    && Errno.text(Errno.ESRCH).equals(failed.getReason())) {
-                return false;
-            }
-            throw e.getCause();
+            return endedOrThrow(e.getCause());
         }
+    }
+
+    /** ESRCH: the process ended while it was looked at. Whatever else it may be must not pass for "no". */
+    private static boolean endedOrThrow(IOException e) throws IOException {
+        // A read fails with the reason alone.
+        String reason = e instanceof FileSystemException failed ? failed.getReason() : e.getMessage();
+        if (Errno.text(Errno.ESRCH).equals(reason)) {
+            return false;
+        }
+        throw e;
     }
 
     private static boolean leadsTo(Path descriptor, Path wanted) throws IOException {
