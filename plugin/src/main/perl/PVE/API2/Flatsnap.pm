@@ -154,15 +154,16 @@ my $tag_list = sub {
 my $tags = sub { return [grep { $_ ne '' } split(/[\s,]+/, $_[0] // '')] };
 
 # By the name of the class: it may be half loaded now, as FlatsnapPlugin.pm is loaded by what it uses.
-my $register = sub { PVE::RESTHandler::register_method('PVE::API2::Storage::Status', {@_}) };
+# All of them run as root, on the node that has the guest.
+my $register = sub {
+    PVE::RESTHandler::register_method('PVE::API2::Storage::Status', { protected => 1, proxyto => 'node', @_ });
+};
 
 $register->(
     name => 'flatsnap_list',
     path => '{storage}/flatsnap/{vmid}',
     method => 'GET',
     description => 'List or search the flat snapshots of a guest.',
-    protected => 1,
-    proxyto => 'node',
     permissions => $guest_needs->('VM.Audit'),
     parameters => $parameters->(
         q => {
@@ -195,8 +196,6 @@ $register->(
     path => '{storage}/flatsnap/{vmid}/space',
     method => 'GET',
     description => 'Measure what deleting flat snapshots of a guest would free.',
-    protected => 1,
-    proxyto => 'node',
     permissions => $guest_needs->('VM.Audit'),
     parameters => $parameters->(
         snapshots => {
@@ -230,8 +229,6 @@ $register->(
     path => '{storage}/flatsnap/{vmid}/snapshot/{snapshot}',
     method => 'PUT',
     description => 'Hold, release, tag or describe a flat snapshot.',
-    protected => 1,
-    proxyto => 'node',
     permissions => $guest_needs->('VM.Snapshot'),
     parameters => $parameters->(
         snapshot => $snapshot_id,
@@ -261,8 +258,6 @@ $register->(
     path => '{storage}/flatsnap/{vmid}/snapshot/{snapshot}',
     method => 'DELETE',
     description => 'Delete a flat snapshot that Proxmox VE has no record of.',
-    protected => 1,
-    proxyto => 'node',
     permissions => $guest_needs->('VM.Snapshot'),
     parameters => $parameters->(snapshot => $snapshot_id),
     returns => { type => 'object' },
@@ -325,8 +320,6 @@ $register->(
     path => '{storage}/flatsnap/{vmid}/snapshot/{snapshot}/disk/{disk}',
     method => 'GET',
     description => 'Download the raw image that a flat snapshot has of a disk.',
-    protected => 1,
-    proxyto => 'node',
     download_allowed => 1,
     # What it takes to make a backup and fetch that.
     permissions => {

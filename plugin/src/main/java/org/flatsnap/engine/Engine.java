@@ -76,7 +76,7 @@ public final class Engine implements AutoCloseable {
     private final MeasureSpace measuring;
     private final Recovery recovery;
     private final ForeignSnapshots foreign;
-    private final ExpireGuards expiring;
+    private final ExpireSnapshots expiring;
     private final ManagedVolumes volumes;
     private final VolumeSnapshots volumeSnapshots;
     private final Doctor doctor;
@@ -138,7 +138,7 @@ public final class Engine implements AutoCloseable {
         this.recovery = new Recovery(stores, manager, catalog, finishing, operations, guarding, notes, mirror);
         this.following = new FollowOthers(stores, mirror, this::doubt);
         this.foreign = new ForeignSnapshots(references, stores, manager, catalog);
-        this.expiring = new ExpireGuards(catalog, changing, clock, settings.retireGrace());
+        this.expiring = new ExpireSnapshots(catalog, changing, clock, settings.retireGrace());
         VolumeImages images = new VolumeImages(stores, catalog, changing, clock, settings.retireGrace());
         this.volumes = new ManagedVolumes(stores, images, operations);
         this.volumeSnapshots = new VolumeSnapshots(

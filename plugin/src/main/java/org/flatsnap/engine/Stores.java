@@ -33,8 +33,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The stores that are configured or were made known since, each open or known to be out of reach. One that cannot be opened does not keep the daemon from
- * serving the others. Safe for use by several threads.
+ * The stores that are configured or were made known since, each open or known to be out of reach. One that cannot be opened
+ * does not keep the daemon from serving the others. Safe for use by several threads.
  */
 public final class Stores implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Stores.class);
@@ -205,12 +205,12 @@ public final class Stores implements AutoCloseable {
 
     /** One store; a {@link Problem} if it is out of reach. */
     public Store require(StoreId id) {
-        return find(id).orElseThrow(
-                        () -> new Problem(
-                                Code.UNAVAILABLE,
-                                "cannot reach the store " + id,
-                                "it is not mounted, or not used any more",
-                                "Mount it, add its [[store]] to /etc/flatsnap/flatsnap.toml, or its storage to Proxmox VE; 'flatsnap doctor' tells more"));
+        return find(id).orElseThrow(() -> new Problem(
+                Code.UNAVAILABLE,
+                "cannot reach the store " + id,
+                "it is not mounted, or not used any more",
+                "Mount it, add its [[store]] to /etc/flatsnap/flatsnap.toml, or its storage to Proxmox VE;"
+                        + " 'flatsnap doctor' tells more"));
     }
 
     /** What an operation answered, if one of the stores within reach has kept it. */

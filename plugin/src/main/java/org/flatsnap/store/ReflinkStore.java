@@ -161,29 +161,23 @@ public final class ReflinkStore extends FiledStore {
 
     @Override
     public Capture capture(OperationId operation, VmId vm, SnapshotId snapshot, List<DiskSource> disks) {
-        return produce("cannot begin snapshot " + snapshot, () -> {
-            Staging staging = Staging.create(layout.staging(operation));
-            try {
-                return new ReflinkCapture(this, staging, List.copyOf(disks), false);
-            } catch (IOException e) {
-                staging.close();
-                throw e;
-            }
-        });
+        return produce("cannot begin snapshot " + snapshot, () -> capture(operation, disks, false));
     }
 
     @Override
     public Capture extend(OperationId operation, Snapshot snapshot, List<DiskSource> disks) {
         requireFurther(snapshot, disks);
-        return produce("cannot add to snapshot " + snapshot.name(), () -> {
-            Staging staging = Staging.create(layout.staging(operation));
-            try {
-                return new ReflinkCapture(this, staging, List.copyOf(disks), true);
-            } catch (IOException e) {
-                staging.close();
-                throw e;
-            }
-        });
+        return produce("cannot add to snapshot " + snapshot.name(), () -> capture(operation, disks, true));
+    }
+
+    private Capture capture(OperationId operation, List<DiskSource> disks, boolean further) throws IOException {
+        Staging staging = Staging.create(layout.staging(operation));
+        try {
+            return new ReflinkCapture(this, staging, List.copyOf(disks), further);
+        } catch (IOException e) {
+            staging.close();
+            throw e;
+        }
     }
 
     @Override

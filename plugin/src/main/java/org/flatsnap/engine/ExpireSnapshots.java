@@ -15,8 +15,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Frees snapshots whose time has come and that nobody holds: guards, and those all of whose disks are gone. */
-final class ExpireGuards {
-    private static final Logger LOG = LoggerFactory.getLogger(ExpireGuards.class);
+final class ExpireSnapshots {
+    private static final Logger LOG = LoggerFactory.getLogger(ExpireSnapshots.class);
 
     private final Catalog catalog;
     private final ChangeSnapshot changing;
@@ -24,7 +24,7 @@ final class ExpireGuards {
     private final Duration grace;
 
     /** @param grace how long a snapshot stays when all its disks are gone */
-    ExpireGuards(Catalog catalog, ChangeSnapshot changing, Clock clock, Duration grace) {
+    ExpireSnapshots(Catalog catalog, ChangeSnapshot changing, Clock clock, Duration grace) {
         this.catalog = catalog;
         this.changing = changing;
         this.clock = clock;
