@@ -4,6 +4,7 @@ import static java.util.Comparator.comparing;
 
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashSet;
@@ -15,6 +16,7 @@ import java.util.PriorityQueue;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.Tag;
 import org.flatsnap.model.VmId;
@@ -212,10 +214,14 @@ final class Search {
             words |= Row.signature(tag);
         }
         long ofName = 0;
-        for (String literal : name.map(Glob::literals).orElse(List.of())) {
+        List<String> literals = name.map(Glob::literals).orElse(List.of());
+        for (String literal : literals) {
             ofName |= Signature.of(literal);
         }
-        return new Timeline.Filter(words, ofName, text.map(Signature::ofFolded).orElse(0L));
+        int[] grams = Stream.concat(literals.stream(), text.stream())
+                .flatMapToInt(part -> Arrays.stream(Signature.grams(part)))
+                .toArray();
+        return new Timeline.Filter(words, ofName, text.map(Signature::ofFolded).orElse(0L), grams);
     }
 
     private List<Iterator<Candidate>> walkTime(Index index, Bounds within) {

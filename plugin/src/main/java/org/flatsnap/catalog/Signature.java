@@ -11,6 +11,7 @@ import java.util.Locale;
 final class Signature {
     // Odd, so that no bit is lost; what it is does not matter otherwise.
     private static final int SPREAD = 0x9E3779B1;
+    private static final int GRAM = 4;
 
     private Signature() {}
 
@@ -54,6 +55,27 @@ final class Signature {
             before = before << 16 | c;
         }
         return bits;
+    }
+
+    /**
+     * A number for each four characters that follow each other, whatever their case. If text a contains text b, it has all
+     * numbers of b.
+     */
+    static int[] grams(String text) {
+        String folded = folded(text);
+        int[] grams = new int[Math.max(0, folded.length() - GRAM + 1)];
+        for (int at = 0; at < grams.length; at++) {
+            grams[at] = gram(folded, at);
+        }
+        return grams;
+    }
+
+    private static int gram(String text, int at) {
+        int hash = 0;
+        for (int i = at; i < at + GRAM; i++) {
+            hash = hash * 31 + text.charAt(i);
+        }
+        return hash * SPREAD >>> 8;
     }
 
     /** That of a word as a whole: two bits. */

@@ -28,6 +28,9 @@ public record VmId(String value) implements Comparable<VmId> {
      * at which it was made.
      */
     public boolean meantBy(String text) {
+        if (!value.startsWith(text)) {
+            return false;
+        }
         Matcher numbered = NUMBERED.matcher(value);
         return value.equals(text) || numbered.matches() && numbered.group(1).equals(text);
     }

@@ -3,6 +3,8 @@ package org.flatsnap.catalog;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.text.Normalizer;
+import java.util.Arrays;
+import java.util.List;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.Chars;
@@ -23,5 +25,10 @@ class SignaturePropertyTest {
         assertThat(Signature.folded(whole)).contains(Signature.folded(part));
         assertThat(Signature.of(whole) & Signature.of(part)).isEqualTo(Signature.of(part));
         assertThat(Signature.of(whole)).isEqualTo(Signature.ofFolded(Signature.folded(whole)));
+        assertThat(numbers(Signature.grams(part))).isSubsetOf(numbers(Signature.grams(whole)));
+    }
+
+    private static List<Integer> numbers(int[] grams) {
+        return Arrays.stream(grams).boxed().toList();
     }
 }

@@ -10,6 +10,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.TreeMap;
+import java.util.stream.IntStream;
+import org.flatsnap.model.Description;
 import org.flatsnap.model.Labels;
 import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.Snapshots;
@@ -54,7 +56,8 @@ class TimelineTest {
     @Test
     void aFilterPassesOverOthersAndLeavesOutNoneThatMatches() {
         fleet.snapshots(3000).forEach(this::add);
-        Timeline.Filter filter = new Timeline.Filter(0, Signature.of("Größe-1"), Signature.of("migr"));
+        Timeline.Filter filter =
+                new Timeline.Filter(0, Signature.of("Größe-1"), Signature.of("migr"), Signature.grams("Größe-1"));
         List<Stamp> passed = walk(Bounds.NEWEST_FIRST, filter);
         List<Stamp> matching = model.values().stream()
                 .filter(snapshot -> snapshot.name().value().contains("Größe-1"))
@@ -65,6 +68,35 @@ class TimelineTest {
                 .toList();
         assertThat(matching).isNotEmpty();
         assertThat(passed).containsAll(matching).hasSizeLessThan(2 * matching.size());
+    }
+
+    @Test
+    void whatHardlyAnyRowHasIsFoundAndTheOthersArePassedOver() {
+        List<Integer> order = new ArrayList<>(IntStream.range(0, 5000).boxed().toList());
+        // Full runs are split then.
+        Collections.shuffle(order, random);
+        Instant begin = fleet.moment();
+        for (int number : order) {
+            String words = number == 1234 ? "x".repeat(300) : "CHG" + (100_000 + number);
+            add(Snapshots.of(
+                    Fleet.vm(1),
+                    "db1",
+                    "s" + number,
+                    begin.plusSeconds(number),
+                    Labels.NONE.saying(new Description(words), Labels.NONE.tags(), false)));
+        }
+        Stamp tooLong = new ArrayList<>(model.keySet()).get(1234);
+        for (int number : order.subList(0, 100)) {
+            String text = "chg" + (100_000 + number);
+            assertThat(containing(text))
+                    .contains(new ArrayList<>(model.keySet()).get(number), tooLong)
+                    .hasSizeLessThan(100);
+        }
+        assertThat(containing("no such word")).containsExactly(tooLong);
+    }
+
+    private List<Stamp> containing(String text) {
+        return walk(Bounds.NEWEST_FIRST, new Timeline.Filter(0, 0, Signature.ofFolded(text), Signature.grams(text)));
     }
 
     private void add(Snapshot snapshot) {

@@ -28,21 +28,24 @@ public final class StoredSnapshots {
     /** Writes so many into the store at a directory, in no hurry to make them durable. */
     public static void write(Path directory, int count) {
         Store store = ReflinkStore.open(directory, Optional.empty());
-        IntStream.range(0, count).parallel().forEach(number -> write(directory, store.id(), number));
+        IntStream.range(0, count).parallel().forEach(number -> {
+            try {
+                write(directory, snapshot(store.id(), number));
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        });
     }
 
-    private static void write(Path root, StoreId store, int number) {
-        try {
-            Snapshot snapshot = snapshot(store, number);
-            Path directory = root.resolve(Layout.DIRECTORY)
-                    .resolve("vms")
-                    .resolve(snapshot.vm().value())
-                    .resolve(snapshot.id().value());
-            Files.createDirectories(directory);
-            Files.writeString(directory.resolve(Layout.METADATA), CheckedFile.text(snapshot));
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
+    /** Writes this one into the store at a directory, and gives the directory in which it stands then. */
+    public static Path write(Path root, Snapshot snapshot) throws IOException {
+        Path directory = root.resolve(Layout.DIRECTORY)
+                .resolve("vms")
+                .resolve(snapshot.vm().value())
+                .resolve(snapshot.id().value());
+        Files.createDirectories(directory);
+        Files.writeString(directory.resolve(Layout.METADATA), CheckedFile.text(snapshot));
+        return directory;
     }
 
     /** One of them. */

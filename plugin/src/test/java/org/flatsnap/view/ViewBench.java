@@ -31,6 +31,7 @@ import org.flatsnap.model.SnapshotName;
 import org.flatsnap.model.VmId;
 import org.flatsnap.model.VmName;
 import org.flatsnap.query.Moments;
+import org.flatsnap.store.StoredSnapshots;
 import org.flatsnap.testing.Bench;
 import org.flatsnap.testing.Commands;
 import org.flatsnap.testing.LoopFileSystem;
@@ -138,9 +139,7 @@ public final class ViewBench implements Callable<Integer> {
                 .mapToObj(number -> like(real, number))
                 .iterator());
         for (long number = 0; number < snapshots; number++) {
-            Snapshot made = like(real, number);
-            Path directory = storage(bench, made);
-            files(Files.createDirectories(directory));
+            files(StoredSnapshots.write(bench.store(), like(real, number)));
         }
         Snapshot first = like(real, 0);
         Files.delete(image(bench, first));
@@ -215,14 +214,16 @@ public final class ViewBench implements Callable<Integer> {
 
     private void tree(Path root) throws IOException {
         for (long number = 0; number < snapshots; number++) {
-            files(Files.createDirectories(root.resolve(path(number))));
+            Path directory = Files.createDirectories(root.resolve(path(number)));
+            Files.createFile(directory.resolve("snapshot.json"));
+            files(directory);
         }
     }
 
     /** Without bytes: what they would take is no matter of the view. */
     private static void files(Path directory) throws IOException {
         Files.createDirectory(directory.resolve("disks"));
-        for (String name : List.of("snapshot.json", "domain.xml", "disks/vda.raw")) {
+        for (String name : List.of("domain.xml", "disks/vda.raw")) {
             Files.createFile(directory.resolve(name));
         }
     }
