@@ -216,7 +216,10 @@ public final class Catalog implements AutoCloseable {
         return read(from -> from.find(id));
     }
 
-    /** The snapshot of this name; the newest, should storage hold several. Costs two look-ups. */
+    /**
+     * The snapshot of this name: one in use before one that is retired, and the newest, should storage hold several. Costs two
+     * look-ups, three for one that is retired.
+     */
     public Optional<Snapshot> find(VmId vm, SnapshotName name) {
         requireNonNull(vm, "vm");
         requireNonNull(name, "name");
@@ -224,8 +227,8 @@ public final class Catalog implements AutoCloseable {
     }
 
     /**
-     * All snapshots of this name, those under way too, which stand first; the newest before the others. Costs two look-ups for
-     * each.
+     * All snapshots of this name: those under way, those in use, those that are retired; of each the newest first. Costs two
+     * look-ups for each.
      */
     public List<Snapshot> named(VmId vm, SnapshotName name) {
         requireNonNull(vm, "vm");
@@ -244,27 +247,29 @@ public final class Catalog implements AutoCloseable {
         return read(from -> from.find(operation));
     }
 
-    /** The newest snapshot of a VM. Costs two look-ups. */
+    /** The newest snapshot of a VM that is in use; if it has none, the newest that is retired. Costs two look-ups, or three. */
     public Optional<Snapshot> newest(VmId vm) {
         requireNonNull(vm, "vm");
         return read(from -> from.newest(vm));
     }
 
-    /** Every VM that has snapshots, those under way too. As {@link #vms()}, and a look-up for each under way. */
+    /** Every VM that has snapshots, those under way and retired ones too. As {@link #vms()}, and a look-up for each under way. */
     public Set<VmId> vmIds() {
         return read(from -> {
-            Set<VmId> ids = new HashSet<>(from.rows().keySet());
+            Set<VmId> ids = new HashSet<>();
+            from.rows().keySet().forEach(section -> ids.add(section.vm()));
             from.underWay().forEach(snapshot -> ids.add(snapshot.vm()));
             return ids;
         });
     }
 
-    /** The ids of a VM's snapshots, of those under way too. Costs a walk over them, without reading what is known of them. */
+    /** The ids of a VM's snapshots, of those under way and retired ones too. Costs a walk over them, without reading what is known of them. */
     public Set<SnapshotId> ids(VmId vm) {
         requireNonNull(vm, "vm");
         return read(from -> {
             Set<SnapshotId> ids = new HashSet<>();
-            for (byte[] prefix : List.of(Keys.vm(vm), Keys.underWay(vm))) {
+            for (byte[] prefix :
+                    List.of(Keys.vm(Section.used(vm)), Keys.vm(Section.retiredOf(vm)), Keys.underWay(vm))) {
                 from.walk(prefix, Bounds.NEWEST_FIRST)
                         .forEachRemaining(
                                 entry -> ids.add(Stamp.endOf(entry.getKey()).id()));
@@ -273,15 +278,28 @@ public final class Catalog implements AutoCloseable {
         });
     }
 
-    /** What is known of a VM; empty if it has no snapshots. Costs one look-up in memory. */
+    /** What is known of a VM and its snapshots in use; empty if it has none. Costs one look-up in memory. */
     public Optional<VmEntry> vm(VmId vm) {
-        requireNonNull(vm, "vm");
-        return read(from -> Optional.ofNullable(from.rows().get(vm)).map(row -> row.entry(vm)));
+        return entry(Section.used(requireNonNull(vm, "vm")));
     }
 
-    /** Every VM that has snapshots, by id. Costs one walk over the VMs in memory, whatever the number of snapshots. */
+    /** The same of its retired snapshots. */
+    public Optional<VmEntry> retiredVm(VmId vm) {
+        return entry(Section.retiredOf(requireNonNull(vm, "vm")));
+    }
+
+    private Optional<VmEntry> entry(Section section) {
+        return read(from -> Optional.ofNullable(from.rows().get(section)).map(row -> row.entry(section.vm())));
+    }
+
+    /** Every VM that has snapshots in use, by id. Costs one walk over the VMs in memory, whatever the number of snapshots. */
     public List<VmEntry> vms() {
-        return read(Index::vms);
+        return read(from -> from.vms(false));
+    }
+
+    /** Every VM that has retired snapshots, by id, and what is known of these. Costs what {@link #vms()} does. */
+    public List<VmEntry> retiredVms() {
+        return read(from -> from.vms(true));
     }
 
     /** Every tag that a snapshot has, in the order of their bytes. Costs one walk over the tags. */

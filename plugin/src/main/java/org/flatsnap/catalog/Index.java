@@ -52,9 +52,9 @@ final class Index implements Closeable {
     private final Table marks;
     private final Counts counts;
     private final Results results;
-    private final Map<VmId, VmRow> rows = new TreeMap<>();
-    // Rows that the table does not show yet; empty for a VM that has gone.
-    private final Map<VmId, Optional<VmRow>> changedRows = new HashMap<>();
+    private final Map<Section, VmRow> rows = new TreeMap<>();
+    // Rows that the table does not show yet; empty for a section that has gone.
+    private final Map<Section, Optional<VmRow>> changedRows = new HashMap<>();
     private int nextVm;
     private Timeline timeline = new Timeline();
     // The timeline holds what stands before this; all if it is empty. Set while others read.
@@ -73,7 +73,7 @@ final class Index implements Closeable {
         this.results = new Results(database);
         vms.walk().forEachRemaining(entry -> {
             VmRow row = VmRow.parse(entry.getValue());
-            rows.put(new VmId(new String(entry.getKey(), StandardCharsets.US_ASCII)), row);
+            rows.put(Section.parse(new String(entry.getKey(), StandardCharsets.US_ASCII)), row);
             nextVm = Math.max(nextVm, row.number() + 1);
         });
         database.unfinished().forEach(this::redo);
@@ -131,8 +131,8 @@ final class Index implements Closeable {
     void gather() {
         counts.write();
         if (!changedRows.isEmpty()) {
-            changedRows.forEach((vm, row) ->
-                    row.ifPresentOrElse(present -> vms.put(rowKey(vm), present.bytes()), () -> vms.remove(rowKey(vm))));
+            changedRows.forEach((section, row) -> row.ifPresentOrElse(
+                    present -> vms.put(rowKey(section), present.bytes()), () -> vms.remove(rowKey(section))));
             changedRows.clear();
         }
     }
@@ -228,13 +228,14 @@ final class Index implements Closeable {
     }
 
     Optional<Snapshot> find(VmId vm, SnapshotName name) {
-        return first(Keys.name(vm, name));
+        return first(Keys.name(Section.used(vm), name)).or(() -> first(Keys.name(Section.retiredOf(vm), name)));
     }
 
-    /** All of this name, those under way first, the newest before others. */
+    /** All of this name: those under way, those in use, those that are retired; of each the newest first. */
     List<Snapshot> named(VmId vm, SnapshotName name) {
         List<Snapshot> found = all(Keys.underWay(vm, name));
-        found.addAll(all(Keys.name(vm, name)));
+        found.addAll(all(Keys.name(Section.used(vm), name)));
+        found.addAll(all(Keys.name(Section.retiredOf(vm), name)));
         return found;
     }
 
@@ -249,7 +250,11 @@ final class Index implements Closeable {
     }
 
     Optional<Snapshot> newest(VmId vm) {
-        return first(Keys.vm(vm));
+        return newest(Section.used(vm)).or(() -> newest(Section.retiredOf(vm)));
+    }
+
+    private Optional<Snapshot> newest(Section section) {
+        return first(Keys.vm(section));
     }
 
     private Optional<Snapshot> first(byte[] prefix) {
@@ -302,15 +307,24 @@ final class Index implements Closeable {
         return readUntil.isEmpty() ? Optional.of(timeline.count(bounds)) : Optional.empty();
     }
 
-    List<VmEntry> vms() {
+    List<VmEntry> vms(boolean retired) {
         List<VmEntry> entries = new ArrayList<>(rows.size());
-        rows.forEach((vm, row) -> entries.add(row.entry(vm)));
+        rows.forEach((section, row) -> {
+            if (section.retired() == retired) {
+                entries.add(row.entry(section.vm()));
+            }
+        });
         return entries;
     }
 
-    /** The rows of all VMs. Not to be changed, and not to be kept. */
-    Map<VmId, VmRow> rows() {
+    /** The rows of all sections. Not to be changed, and not to be kept. */
+    Map<Section, VmRow> rows() {
         return rows;
+    }
+
+    /** Differs from before when a section has come since. */
+    int numbersGiven() {
+        return nextVm;
     }
 
     Counts counts() {
@@ -364,8 +378,8 @@ final class Index implements Closeable {
 
     /** Enters it where lists and queries look. */
     private void show(Snapshot snapshot, long record, byte[] stamp) {
-        VmId vm = snapshot.vm();
-        VmRow before = rows.get(vm);
+        Section section = Section.of(snapshot);
+        VmRow before = rows.get(section);
         VmRow row = before == null ? VmRow.first(nextVm++, snapshot) : before.plus(snapshot);
         Row summary = Row.of(snapshot, record, row.number());
         times.put(stamp, summary.value());
@@ -373,7 +387,7 @@ final class Index implements Closeable {
             timeline.add(summary);
         }
         counts.add(snapshot.labels().tags(), 1);
-        set(vm, Optional.of(row));
+        set(section, Optional.of(row));
     }
 
     private void take(Snapshot snapshot, long record) {
@@ -386,27 +400,27 @@ final class Index implements Closeable {
     }
 
     private void hide(Snapshot snapshot, Stamp stamp) {
-        VmId vm = snapshot.vm();
-        VmRow row = rows.get(vm);
+        Section section = Section.of(snapshot);
+        VmRow row = rows.get(section);
         if (row == null) {
-            throw new Damage("VM " + vm + " is missing in the list of VMs");
+            throw new Damage("VM " + section.word() + " is missing in the list of VMs");
         }
         counts.add(snapshot.labels().tags(), -1);
         timeline.remove(stamp);
         times.remove(stamp.bytes());
         if (!row.newest().equals(stamp)) {
-            set(vm, Optional.of(row.minusOld()));
+            set(section, Optional.of(row.minusOld()));
         } else {
-            set(vm, newest(vm).map(row::minusNewest));
+            set(section, newest(section).map(row::minusNewest));
         }
     }
 
-    private void set(VmId vm, Optional<VmRow> row) {
-        row.ifPresentOrElse(present -> rows.put(vm, present), () -> rows.remove(vm));
-        changedRows.put(vm, row);
+    private void set(Section section, Optional<VmRow> row) {
+        row.ifPresentOrElse(present -> rows.put(section, present), () -> rows.remove(section));
+        changedRows.put(section, row);
     }
 
-    private static byte[] rowKey(VmId vm) {
-        return vm.value().getBytes(StandardCharsets.US_ASCII);
+    private static byte[] rowKey(Section section) {
+        return section.word().getBytes(StandardCharsets.US_ASCII);
     }
 }

@@ -28,8 +28,8 @@ final class Keys {
 
     private Keys() {}
 
-    static byte[] vm(VmId vm) {
-        return join(kind('v'), word(vm.value()));
+    static byte[] vm(Section section) {
+        return join(kind('v'), word(section.word()));
     }
 
     static byte[] id(SnapshotId id) {
@@ -40,12 +40,12 @@ final class Keys {
         return join(kind('o'), bytes(operation));
     }
 
-    static byte[] name(VmId vm, SnapshotName name) {
-        return name(vm, name.value());
+    static byte[] name(Section section, SnapshotName name) {
+        return name(section, name.value());
     }
 
-    static byte[] name(VmId vm, String name) {
-        return join(kind('m'), word(vm.value()), word(name));
+    static byte[] name(Section section, String name) {
+        return join(kind('m'), word(section.word()), word(name));
     }
 
     /** Of one that its manager has not finished. */
@@ -66,8 +66,8 @@ final class Keys {
         return join(kind('t'), word(tag.value()));
     }
 
-    static byte[] tag(VmId vm, Tag tag) {
-        return join(kind('u'), word(vm.value()), word(tag.value()));
+    static byte[] tag(Section section, Tag tag) {
+        return join(kind('u'), word(section.word()), word(tag.value()));
     }
 
     /** The prefixes under which a snapshot is found; one that is under way by those only that no list or query walks. */
@@ -76,15 +76,16 @@ final class Keys {
             return List.of(
                     id(snapshot.id()), operation(snapshot.operation()), underWay(snapshot.vm(), snapshot.name()));
         }
+        Section section = Section.of(snapshot);
         List<byte[]> prefixes = new ArrayList<>(List.of(
-                vm(snapshot.vm()),
+                vm(section),
                 id(snapshot.id()),
                 operation(snapshot.operation()),
-                name(snapshot.vm(), snapshot.name()),
+                name(section, snapshot.name()),
                 name(snapshot.name().value())));
         snapshot.labels().tags().forEach(tag -> {
             prefixes.add(tag(tag));
-            prefixes.add(tag(snapshot.vm(), tag));
+            prefixes.add(tag(section, tag));
         });
         return prefixes;
     }

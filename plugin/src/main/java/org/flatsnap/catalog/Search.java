@@ -52,9 +52,11 @@ final class Search {
     private final List<byte[]> tags;
     private final List<Snapshot> found = new ArrayList<>();
     private Bounds bounds;
-    // Any of these; empty for any VM.
-    private Optional<Set<VmId>> vms;
+    // Any of these; empty for any.
+    private Optional<Set<Section>> sections = Optional.empty();
     private Set<Integer> vmNumbers = Set.of();
+    // A snapshot that is retired while this goes on may stand in a section that was not there before.
+    private int numbersGiven;
     private Timeline.Filter filter = Timeline.Filter.ANY;
     private Path path;
 
@@ -69,12 +71,12 @@ final class Search {
                 .toList();
         Optional<Stamp> past = query.cursor().map(cursor -> Cursor.parse(cursor, query.order()));
         this.bounds = new Bounds(query.after(), query.before(), past, query.order());
-        this.vms = query.vms().isEmpty() ? Optional.empty() : Optional.of(query.vms());
     }
 
     /** Walks on a little. The index must not change meanwhile. Returns true when the page is complete. */
     boolean slice(Index index) {
-        if (path == null) {
+        if (path == null || numbersGiven != index.numbersGiven()) {
+            numbersGiven = index.numbersGiven();
             path = best(index);
         }
         Comparator<Candidate> order =
@@ -121,16 +123,16 @@ final class Search {
         double total = Math.max(1, index.counts().total());
         double matches = total;
         long ofVms = 0;
-        if (vms.isPresent() || vmName.isPresent()) {
-            Set<VmId> wanted = wantedVms(index);
-            vms = Optional.of(wanted);
+        if (!query.vms().isEmpty() || vmName.isPresent() || query.retired().isPresent()) {
+            Set<Section> wanted = wantedSections(index);
+            sections = Optional.of(wanted);
             if (wanted.isEmpty()) {
                 return (from, within) -> List.of();
             }
             vmNumbers = new HashSet<>();
-            for (VmId vm : wanted) {
-                vmNumbers.add(index.rows().get(vm).number());
-                ofVms += index.rows().get(vm).snapshots();
+            for (Section section : wanted) {
+                vmNumbers.add(index.rows().get(section).number());
+                ofVms += index.rows().get(section).snapshots();
             }
             matches *= ofVms / total;
         }
@@ -152,18 +154,22 @@ final class Search {
             String literal = name.get().text();
             // A name is unique within its VM.
             choice.offer(List.of(Keys.name(literal)), index.rows().size());
-            vms.ifPresent(wanted -> choice.offer(
-                    wanted.stream().map(vm -> Keys.name(vm, literal)).toList(), wanted.size()));
+            sections.ifPresent(wanted -> choice.offer(
+                    wanted.stream().map(section -> Keys.name(section, literal)).toList(), wanted.size()));
         }
         for (Tag tag : query.tags()) {
             double tagged = index.counts().of(tag) * share;
             choice.offer(List.of(Keys.tag(tag)), tagged);
-            if (vms.isPresent()) {
-                choice.offer(vms.get().stream().map(vm -> Keys.tag(vm, tag)).toList(), tagged * ofVms / total);
+            if (sections.isPresent()) {
+                choice.offer(
+                        sections.get().stream()
+                                .map(section -> Keys.tag(section, tag))
+                                .toList(),
+                        tagged * ofVms / total);
             }
         }
-        if (vms.isPresent()) {
-            choice.offer(vms.get().stream().map(Keys::vm).toList(), ofVms * share);
+        if (sections.isPresent()) {
+            choice.offer(sections.get().stream().map(Keys::vm).toList(), ofVms * share);
         }
         return choice.best;
     }
@@ -192,13 +198,19 @@ final class Search {
         }
     }
 
-    private Set<VmId> wantedVms(Index index) {
-        Set<VmId> wanted = new HashSet<>();
-        Collection<VmId> among = vms.isPresent() ? vms.get() : index.rows().keySet();
-        for (VmId vm : among) {
-            VmRow row = index.rows().get(vm);
-            if (row != null && (vmName.isEmpty() || isMeant(vm, row))) {
-                wanted.add(vm);
+    private Set<Section> wantedSections(Index index) {
+        Set<Section> wanted = new HashSet<>();
+        Collection<Section> among = query.vms().isEmpty()
+                ? index.rows().keySet()
+                : query.vms().stream()
+                        .flatMap(vm -> Stream.of(Section.used(vm), Section.retiredOf(vm)))
+                        .toList();
+        for (Section section : among) {
+            VmRow row = index.rows().get(section);
+            if (row != null
+                    && query.retired().map(only -> only == section.retired()).orElse(true)
+                    && (vmName.isEmpty() || isMeant(section.vm(), row))) {
+                wanted.add(section);
             }
         }
         return wanted;
@@ -266,7 +278,7 @@ final class Search {
     }
 
     private boolean mayMatch(Row row) {
-        if (vms.isPresent() && !vmNumbers.contains(row.vm())) {
+        if (sections.isPresent() && !vmNumbers.contains(row.vm())) {
             return false;
         }
         for (byte[] tag : tags) {
@@ -286,7 +298,7 @@ final class Search {
 
     private boolean matches(Snapshot snapshot) {
         String named = snapshot.name().value();
-        return (vms.isEmpty() || vms.get().contains(snapshot.vm()))
+        return (sections.isEmpty() || sections.get().contains(Section.of(snapshot)))
                 && snapshot.labels().tags().containsAll(query.tags())
                 && (name.isEmpty() || name.get().test(named))
                 && (text.isEmpty()

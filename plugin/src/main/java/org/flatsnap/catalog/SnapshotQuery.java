@@ -24,6 +24,7 @@ import org.flatsnap.model.VmId;
  * @param before taken earlier than this moment
  * @param tags all of these
  * @param text contained in name or description, whatever the case
+ * @param retired true for those alone that are retired, false for those alone that are in use; empty for both
  * @param order by time
  * @param limit the most snapshots on a page, 1 to {@value #MAX_LIMIT}
  * @param cursor what the previous page of the same query gave as {@link Page#next()}; empty for the first page
@@ -36,6 +37,7 @@ public record SnapshotQuery(
         Optional<Instant> before,
         SortedSet<Tag> tags,
         Optional<String> text,
+        Optional<Boolean> retired,
         Order order,
         int limit,
         Optional<String> cursor) {
@@ -52,6 +54,7 @@ public record SnapshotQuery(
             Optional.empty(),
             Collections.emptySortedSet(),
             Optional.empty(),
+            Optional.empty(),
             Order.NEWEST_FIRST,
             100,
             Optional.empty());
@@ -65,6 +68,7 @@ public record SnapshotQuery(
         requireNonNull(before, "before");
         tags = Collections.unmodifiableSortedSet(new TreeSet<>(tags));
         requireNonNull(text, "text");
+        requireNonNull(retired, "retired");
         requireNonNull(order, "order");
         requireNonNull(cursor, "cursor");
         if (limit < 1 || limit > MAX_LIMIT) {
@@ -78,51 +82,63 @@ public record SnapshotQuery(
 
     /** Only these VMs. */
     public SnapshotQuery ofVms(Set<VmId> wanted) {
-        return new SnapshotQuery(wanted, vmName, name, after, before, tags, text, order, limit, cursor);
+        return new SnapshotQuery(wanted, vmName, name, after, before, tags, text, retired, order, limit, cursor);
     }
 
     /** Only VMs whose display name matches. */
     public SnapshotQuery ofVmsNamed(String pattern) {
-        return new SnapshotQuery(vms, Optional.of(pattern), name, after, before, tags, text, order, limit, cursor);
+        return new SnapshotQuery(
+                vms, Optional.of(pattern), name, after, before, tags, text, retired, order, limit, cursor);
     }
 
     /** Only snapshots whose name matches. */
     public SnapshotQuery named(String pattern) {
-        return new SnapshotQuery(vms, vmName, Optional.of(pattern), after, before, tags, text, order, limit, cursor);
+        return new SnapshotQuery(
+                vms, vmName, Optional.of(pattern), after, before, tags, text, retired, order, limit, cursor);
     }
 
     /** Only snapshots taken at that moment or later. */
     public SnapshotQuery after(Instant moment) {
-        return new SnapshotQuery(vms, vmName, name, Optional.of(moment), before, tags, text, order, limit, cursor);
+        return new SnapshotQuery(
+                vms, vmName, name, Optional.of(moment), before, tags, text, retired, order, limit, cursor);
     }
 
     /** Only snapshots taken earlier than that moment. */
     public SnapshotQuery before(Instant moment) {
-        return new SnapshotQuery(vms, vmName, name, after, Optional.of(moment), tags, text, order, limit, cursor);
+        return new SnapshotQuery(
+                vms, vmName, name, after, Optional.of(moment), tags, text, retired, order, limit, cursor);
     }
 
     /** Only snapshots that have all these tags. */
     public SnapshotQuery tagged(SortedSet<Tag> all) {
-        return new SnapshotQuery(vms, vmName, name, after, before, all, text, order, limit, cursor);
+        return new SnapshotQuery(vms, vmName, name, after, before, all, text, retired, order, limit, cursor);
     }
 
     /** Only snapshots with this in name or description. */
     public SnapshotQuery containing(String words) {
-        return new SnapshotQuery(vms, vmName, name, after, before, tags, Optional.of(words), order, limit, cursor);
+        return new SnapshotQuery(
+                vms, vmName, name, after, before, tags, Optional.of(words), retired, order, limit, cursor);
+    }
+
+    /** Only those that are retired, or only those that are in use. */
+    public SnapshotQuery retired(boolean wanted) {
+        return new SnapshotQuery(
+                vms, vmName, name, after, before, tags, text, Optional.of(wanted), order, limit, cursor);
     }
 
     /** In this order. */
     public SnapshotQuery ordered(Order other) {
-        return new SnapshotQuery(vms, vmName, name, after, before, tags, text, other, limit, cursor);
+        return new SnapshotQuery(vms, vmName, name, after, before, tags, text, retired, other, limit, cursor);
     }
 
     /** At most so many on a page. */
     public SnapshotQuery limitedTo(int snapshots) {
-        return new SnapshotQuery(vms, vmName, name, after, before, tags, text, order, snapshots, cursor);
+        return new SnapshotQuery(vms, vmName, name, after, before, tags, text, retired, order, snapshots, cursor);
     }
 
     /** The page behind the one that gave this cursor. */
     public SnapshotQuery from(String next) {
-        return new SnapshotQuery(vms, vmName, name, after, before, tags, text, order, limit, Optional.of(next));
+        return new SnapshotQuery(
+                vms, vmName, name, after, before, tags, text, retired, order, limit, Optional.of(next));
     }
 }

@@ -19,7 +19,7 @@ record Superblock(UUID identity, long sequence, long blocks, long sum) {
 
     // "flatsnap", then the layout of everything behind it.
     private static final long MAGIC = 0x666c6174736e6170L;
-    private static final int LAYOUT = 4;
+    private static final int LAYOUT = 5;
 
     /** Empty if the bytes are not a superblock of this layout. */
     static Optional<Superblock> parse(byte[] bytes) {

@@ -28,6 +28,9 @@
  * marks            "clean"                          nothing                      an unclean end
  * </pre>
  *
+ * <p>Where a key has a VM, a retired snapshot ({@code Labels.retired}) has the VM's id and "!" behind it, in {@code vms} too: what is in
+ * use and what is retired of a VM ({@code Section}) are apart as if they were two VMs, so a walk over one meets nothing of the other.
+ *
  * <p>A snapshot that its manager has not finished ({@code Labels.underWay}) has the keys "i", "o" and "w" alone: no list, count
  * or query meets it.
  *

@@ -8,7 +8,11 @@ final class Answers {
 
     record Snapshots(List<Snapshot> snapshots, String next) {}
 
-    /** {@code guard}, {@code foreign} and {@code firmware} are null if there are none. */
+    /**
+     * {@code guard}, {@code foreign} and {@code firmware} are null if there are none.
+     *
+     * @param orphaned true if its manager, which should know it, does not
+     */
     record Snapshot(
             String id,
             String vm,
@@ -21,9 +25,11 @@ final class Answers {
             Quiescence quiescence,
             List<DiskImage> disks,
             String firmware,
-            String operation) {}
+            String operation,
+            boolean orphaned) {}
 
-    record Labels(String description, List<String> tags, boolean held) {}
+    /** {@code retired} is null while a disk of it is there. */
+    record Labels(String description, List<String> tags, boolean held, String retired) {}
 
     record Guard(String before, boolean partial, String expiresAt) {}
 

@@ -34,9 +34,10 @@ final class BrowsePath {
         String name =
                 snapshot.vmName().startsWith(".") ? "_" + snapshot.vmName().substring(1) : snapshot.vmName();
         String shortId = snapshot.vm().substring(0, Math.min(8, snapshot.vm().length()));
-        for (String label : List.of(name, name + "~" + shortId)) {
+        Path top = snapshot.labels().retired() == null ? view : view.resolve(".retired");
+        for (String label : List.of(name, name + "~" + shortId, name + "~" + snapshot.vm())) {
             for (LocalDate date : List.of(here, here.minusDays(1), here.plusDays(1))) {
-                Optional<Path> directory = existing(view, label, date, snapshot.name());
+                Optional<Path> directory = existing(top, label, date, snapshot.name());
                 if (directory.isPresent()) {
                     return directory;
                 }

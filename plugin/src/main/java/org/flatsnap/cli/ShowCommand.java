@@ -55,6 +55,15 @@ final class ShowCommand implements Runnable {
                     "taken before " + shown.guard().before() + ", kept until "
                             + Wording.time(shown.guard().expiresAt()));
         }
+        if (shown.orphaned()) {
+            field(session, "orphaned", "the manager does not know it any more; it can be read and deleted");
+        }
+        if (shown.labels().retired() != null) {
+            field(
+                    session,
+                    "retired",
+                    Wording.time(shown.labels().retired()) + ": its VM or all its disks were removed");
+        }
         field(session, "held", shown.labels().held() ? "yes" : "no");
         field(session, "tags", String.join(", ", shown.labels().tags()));
         shown.labels().description().lines().forEach(line -> field(session, "description", line));

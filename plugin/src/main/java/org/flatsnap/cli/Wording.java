@@ -59,7 +59,7 @@ final class Wording {
         return String.join(", ", parts);
     }
 
-    /** What marks a snapshot among others: {@code held}, {@code guard}, {@code foreign}. */
+    /** What marks a snapshot among others: {@code held}, {@code guard}, {@code foreign}, {@code orphaned}, {@code retired} with the time. */
     static String marks(Snapshot snapshot) {
         List<String> marks = new ArrayList<>();
         if (snapshot.labels().held()) {
@@ -70,6 +70,12 @@ final class Wording {
         }
         if (snapshot.foreign() != null) {
             marks.add(snapshot.foreign().adopted() ? "adopted" : "foreign");
+        }
+        if (snapshot.orphaned()) {
+            marks.add("orphaned");
+        }
+        if (snapshot.labels().retired() != null) {
+            marks.add("retired " + time(snapshot.labels().retired()));
         }
         return String.join(",", marks);
     }

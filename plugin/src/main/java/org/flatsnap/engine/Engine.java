@@ -407,6 +407,14 @@ public final class Engine implements AutoCloseable {
         return findings;
     }
 
+    /**
+     * Whether its manager, which should know it, did not know it a few seconds ago: somebody removed it there from the VM's
+     * configuration by hand. Costs two look-ups in memory.
+     */
+    public boolean isOrphaned(Snapshot snapshot) {
+        return kept.isPresent() && kept.get().isOrphaned(snapshot);
+    }
+
     /** The disks that stores keep for Proxmox VE. */
     public ManagedVolumes volumes() {
         return volumes;

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -37,6 +38,7 @@ import org.flatsnap.model.OperationId;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.Problem.Code;
 import org.flatsnap.model.Snapshot;
+import org.flatsnap.model.SnapshotId;
 import org.flatsnap.model.SnapshotName;
 import org.flatsnap.model.StoreId;
 import org.flatsnap.model.Tag;
@@ -85,7 +87,7 @@ final class KeptSnapshots {
     private long seenChanges = NEVER;
     private List<Tree> seen = List.of();
     private String complaint = "";
-    private volatile Map<VmId, SortedSet<SnapshotName>> orphans = Map.of();
+    private volatile Map<VmId, SortedMap<SnapshotId, SnapshotName>> orphans = Map.of();
 
     KeptSnapshots(
             SnapshotKeeper keeper,
@@ -492,7 +494,7 @@ final class KeptSnapshots {
     private boolean follow(List<Snapshot> snapshots, List<Tree> trees) {
         Map<VmId, Tree> byVm = new TreeMap<>();
         trees.forEach(tree -> byVm.put(tree.vm(), tree));
-        Map<VmId, SortedSet<SnapshotName>> unknown = new TreeMap<>();
+        Map<VmId, SortedMap<SnapshotId, SnapshotName>> unknown = new TreeMap<>();
         boolean all = true;
         for (Snapshot snapshot : snapshots) {
             Tree tree = byVm.get(snapshot.vm());
@@ -506,7 +508,7 @@ final class KeptSnapshots {
                         || said(snapshot.labels(), kept).equals(snapshot.labels())
                         || ifFree(snapshot, () -> changing.relabelLocked(snapshot, labels -> said(labels, kept)));
             } else if (!snapshot.labels().underWay()) {
-                unknown.computeIfAbsent(snapshot.vm(), vm -> new TreeSet<>()).add(snapshot.name());
+                unknown.computeIfAbsent(snapshot.vm(), vm -> new TreeMap<>()).put(snapshot.id(), snapshot.name());
             } else if (!tree.busy()
                     && snapshot.takenAt().isBefore(clock.instant().minus(FORGOTTEN))) {
                 all &= ifFree(snapshot, () -> drop(snapshot));
@@ -557,6 +559,12 @@ final class KeptSnapshots {
                 snapshot.vmName());
     }
 
+    /** Whether the manager did not know it when {@link #follow} looked last; any thread may ask. */
+    boolean isOrphaned(Snapshot snapshot) {
+        SortedMap<SnapshotId, SnapshotName> ofVm = orphans.get(snapshot.vm());
+        return ofVm != null && ofVm.containsKey(snapshot.id());
+    }
+
     /** What stands on stores and the manager does not know. */
     List<Finding> findings() {
         List<Finding> findings = new ArrayList<>();
@@ -566,7 +574,9 @@ final class KeptSnapshots {
                         "the manager does not know " + names.size() + " of its snapshots: "
                                 + String.join(
                                         ", ",
-                                        names.stream().map(SnapshotName::value).toList()),
+                                        names.values().stream()
+                                                .map(SnapshotName::value)
+                                                .toList()),
                         "They can be read in the view; delete those that nobody needs: flatsnap delete " + vm + " NAME")
                 .about(vm)));
         return findings;

@@ -8,6 +8,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.flatsnap.catalog.Catalog;
 import org.flatsnap.catalog.Page;
 import org.flatsnap.catalog.SnapshotQuery;
@@ -51,23 +52,29 @@ final class References {
 
     /** A VM that the manager has or that has snapshots; works while the manager is away. */
     VmId vmId(String nameOrId) {
-        List<VmEntry> known = catalog.vms().stream()
+        List<VmId> known = meant(nameOrId, catalog.vms());
+        List<VmId> retired = meant(nameOrId, catalog.retiredVms());
+        Optional<VmId> whole = Stream.concat(known.stream(), retired.stream())
+                .filter(vm -> vm.value().equals(nameOrId))
+                .findFirst();
+        // Of a VM that is gone, what is retired must not stand in the way of those that are there.
+        return whole.or(() -> living(nameOrId))
+                .or(() -> only(nameOrId, known, known))
+                .or(() -> only(nameOrId, retired, retired))
+                .orElseGet(() -> vm(nameOrId).id());
+    }
+
+    private static List<VmId> meant(String nameOrId, List<VmEntry> among) {
+        return among.stream()
                 .filter(entry ->
                         entry.vm().meantBy(nameOrId) || entry.name().value().equals(nameOrId))
+                .map(VmEntry::vm)
                 .toList();
-        Optional<VmId> living = living(nameOrId, known);
-        if (living.isPresent()) {
-            return living.get();
-        }
-        Optional<VmEntry> entry =
-                only(nameOrId, known, known.stream().map(VmEntry::vm).toList());
-        return entry.map(VmEntry::vm).orElseGet(() -> vm(nameOrId).id());
     }
 
     /** A number or name may have been another VM's before: of those that are meant, the one that is there now. */
-    private Optional<VmId> living(String nameOrId, List<VmEntry> known) {
-        boolean whole = known.stream().anyMatch(entry -> entry.vm().value().equals(nameOrId));
-        if (whole || manager.snapshots().isEmpty()) {
+    private Optional<VmId> living(String nameOrId) {
+        if (manager.snapshots().isEmpty()) {
             return Optional.empty();
         }
         try {
@@ -97,8 +104,9 @@ final class References {
     /** Every VM, whether it has snapshots, or stands at the manager, or both. */
     KnownVms known() {
         Map<VmId, Set<VmName>> names = new TreeMap<>();
-        catalog.vms().forEach(entry -> names.computeIfAbsent(entry.vm(), vm -> new TreeSet<>())
-                .add(entry.name()));
+        Stream.concat(catalog.vms().stream(), catalog.retiredVms().stream())
+                .forEach(entry ->
+                        names.computeIfAbsent(entry.vm(), vm -> new TreeSet<>()).add(entry.name()));
         Optional<Problem> unasked = Optional.empty();
         try {
             manager.vms().forEach(vm -> names.computeIfAbsent(vm.id(), id -> new TreeSet<>())
@@ -114,7 +122,7 @@ final class References {
                 Code.NOT_FOUND, "unknown VM '" + nameOrId + "'", "no VM has that name or id", "See 'flatsnap vms'");
     }
 
-    /** A snapshot of a VM by name or id, or {@code latest}. */
+    /** A snapshot of a VM by name or id, or {@code latest}; of one name, what is in use comes before what is retired. */
     Snapshot snapshot(VmId vm, String nameOrId) {
         Optional<Snapshot> found;
         if (nameOrId.equals("latest")) {
@@ -162,7 +170,7 @@ final class References {
 
     /** The newest guard of a VM that is one of these: what an undo goes back to. */
     Optional<Snapshot> newestGuard(VmId vm, Predicate<Snapshot> which) {
-        SnapshotQuery query = SnapshotQuery.ALL.ofVms(Set.of(vm));
+        SnapshotQuery query = SnapshotQuery.ALL.ofVms(Set.of(vm)).retired(false);
         while (true) {
             Page page = catalog.query(query);
             Optional<Snapshot> guard = page.snapshots().stream()

@@ -63,7 +63,13 @@ final class VolumeImages {
                 .filter(vm -> Guest.numbered(volume.vmid(), vm))
                 .collect(Collectors.toSet());
         if (!vms.isEmpty()) {
-            collect(SnapshotQuery.ALL.ofVms(vms).ordered(Order.OLDEST_FIRST).limitedTo(PAGE), found);
+            collect(
+                    SnapshotQuery.ALL
+                            .ofVms(vms)
+                            .retired(false)
+                            .ordered(Order.OLDEST_FIRST)
+                            .limitedTo(PAGE),
+                    found);
         }
         found.addAll(catalog.underWay().stream()
                 .filter(snapshot -> Guest.numbered(volume.vmid(), snapshot.vm()))

@@ -102,6 +102,7 @@ final class Api {
     private final TokenPaths tokens;
     private final AuditLog audit;
     private final Supplier<List<Finding>> findings;
+    private final ShownSnapshots shown;
 
     Api(
             Engine engine,
@@ -118,6 +119,7 @@ final class Api {
         this.tokens = tokens;
         this.audit = audit;
         this.findings = findings;
+        this.shown = new ShownSnapshots(engine);
     }
 
     private record Health(String version, Collection<Operations.Status> underWay) {}
@@ -139,7 +141,8 @@ final class Api {
         routes.get("/v1/vms", this::vms, Action.LIST);
         routes.get("/v1/snapshots", this::find, Action.LIST);
         routes.get("/v1/vms/{vm}/space", this::measure, Action.MEASURE);
-        routes.get(SNAPSHOT, context -> context.json(engine.show(vm(context), snapshot(context))), Action.SHOW);
+        routes.get(
+                SNAPSHOT, context -> context.json(shown.of(engine.show(vm(context), snapshot(context)))), Action.SHOW);
         routes.post(SNAPSHOTS, changing(this::take), Action.TAKE);
         routes.patch(SNAPSHOT, changing(this::relabel), Action.CHANGE);
         routes.delete(SNAPSHOT, changing(this::delete), Action.DELETE);
@@ -216,7 +219,7 @@ final class Api {
             }
             query = query.ofVms(wanted);
         }
-        context.json(catalog.query(query));
+        context.json(shown.of(catalog.query(query)));
     }
 
     private void measure(Context context) {

@@ -15,6 +15,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.UUID;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import jdk.net.ExtendedSocketOptions;
 import jdk.net.UnixDomainPrincipal;
 import org.eclipse.jetty.ee10.servlet.ServletContextRequest;
@@ -307,7 +308,7 @@ final class Gate {
         if (caller.everywhere().isPresent()) {
             return Optional.empty();
         }
-        return Optional.of(catalog.vms().stream()
+        return Optional.of(Stream.concat(catalog.vms().stream(), catalog.retiredVms().stream())
                 .filter(entry -> caller.on(entry.vm(), Set.of(entry.name())).isPresent())
                 .map(VmEntry::vm)
                 .collect(Collectors.toCollection(TreeSet::new)));
@@ -343,7 +344,11 @@ final class Gate {
 
     /** Of a VM that has snapshots: asking the manager for others would make each change wait. */
     private Optional<String> identity(String vm) {
-        List<VmId> ids = catalog.vms().stream()
+        return identity(vm, catalog.vms()).or(() -> identity(vm, catalog.retiredVms()));
+    }
+
+    private static Optional<String> identity(String vm, List<VmEntry> among) {
+        List<VmId> ids = among.stream()
                 .filter(entry -> entry.vm().meantBy(vm) || entry.name().value().equals(vm))
                 .map(VmEntry::vm)
                 .toList();

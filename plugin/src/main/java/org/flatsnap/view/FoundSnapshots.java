@@ -17,7 +17,8 @@ import org.flatsnap.model.SnapshotId;
 
 /**
  * What a query finds, as links into the tree. A link is named {@code <vm>@<name>}, as ZFS names snapshots, or by the snapshot's id
- * where that would be too long or could mean another one.
+ * where that would be too long or could mean another one, and where the snapshot is retired: a VM of the same name may have
+ * one of the same name.
  */
 final class FoundSnapshots implements Directory {
     private static final String KIND = "found";
@@ -97,7 +98,9 @@ final class FoundSnapshots implements Directory {
     }
 
     private String linkName(Snapshot snapshot) {
-        return paths.label(snapshot.vm())
+        return Optional.of(snapshot)
+                .filter(found -> !TreePaths.isRetired(found))
+                .flatMap(found -> paths.label(found.vm()))
                 .map(label -> label + SEPARATOR + snapshot.name())
                 .filter(name -> name.getBytes(StandardCharsets.UTF_8).length <= LONGEST_NAME)
                 .filter(name -> name.indexOf(SEPARATOR) == name.lastIndexOf(SEPARATOR)

@@ -26,6 +26,7 @@ import org.flatsnap.query.QueryLanguage;
  * <pre>
  * /.search/&lt;query&gt;/&lt;vm&gt;@&lt;name&gt; -> ../../&lt;vm&gt;/&lt;yyyy-mm-dd&gt;/&lt;name&gt;
  *                  error.txt           instead, where the query is wrong: why
+ * /.search/&lt;query&gt;/&lt;id&gt; -> ../../.retired/&lt;vm&gt;/&lt;yyyy-mm-dd&gt;/&lt;name&gt;   of one that is retired
  * /.by-date/&lt;yyyy-mm-dd&gt;/...           the same for a day, today and yesterday
  * /.by-tag/&lt;tag&gt;/...                   the same for a tag
  * </pre>

@@ -40,6 +40,7 @@ import org.flatsnap.store.StoreStatus;
  * /&lt;vm&gt;/latest -> &lt;yyyy-mm-dd&gt;/&lt;name&gt;
  * /&lt;vm&gt;/today, yesterday -> &lt;yyyy-mm-dd&gt;   not listed
  * /&lt;id of a VM&gt; -> &lt;vm&gt;                  not listed
+ * /.retired/&lt;vm&gt;/&lt;yyyy-mm-dd&gt;/&lt;name&gt;/...       snapshots all of whose disks are gone; .retired is not listed
  * </pre>
  *
  * and what {@link QueryDirectories} finds.
@@ -117,7 +118,12 @@ public final class SnapshotTree implements Tree {
         @Override
         public Optional<Node> child(String name) {
             Optional<Node> vm = paths.labels().find(name).map(VmDirectory::new);
-            return vm.isPresent() ? vm : queries.find(name).or(() -> byId(name));
+            if (vm.isPresent()) {
+                return vm;
+            }
+            return name.equals(TreePaths.RETIRED)
+                    ? Optional.of(new RetiredVms())
+                    : queries.find(name).or(() -> byId(name));
         }
 
         private Optional<Node> byId(String name) {
@@ -125,8 +131,8 @@ public final class SnapshotTree implements Tree {
                 return Optional.empty();
             }
             VmId vm = new VmId(name);
-            return paths.label(vm).flatMap(label -> catalog.newest(vm)
-                    .map(newest -> new Link(access, "id", label, newest.takenAt(), List.of(vm))));
+            return paths.label(vm).flatMap(label -> catalog.vm(vm)
+                    .map(entry -> new Link(access, "id", label, entry.newestTakenAt(), List.of(vm))));
         }
 
         @Override
@@ -150,13 +156,17 @@ public final class SnapshotTree implements Tree {
         }
 
         private Snapshot newest() throws IOException {
-            return catalog.newest(vm).orElseThrow(() -> new NoSuchFileException(vm.value()));
+            return inUse().orElseThrow(() -> new NoSuchFileException(vm.value()));
+        }
+
+        private Optional<Snapshot> inUse() {
+            return catalog.newest(vm).filter(snapshot -> !TreePaths.isRetired(snapshot));
         }
 
         @Override
         public Optional<Node> child(String name) {
             if (name.equals(LATEST)) {
-                return catalog.newest(vm).map(this::latest);
+                return inUse().map(this::latest);
             }
             Optional<LocalDate> day = TreePaths.parse(name).filter(date -> paths.has(date, own()));
             return day.isPresent()
@@ -173,7 +183,7 @@ public final class SnapshotTree implements Tree {
         }
 
         private SnapshotQuery own() {
-            return SnapshotQuery.ALL.ofVms(Set.of(vm));
+            return TreePaths.inUse(vm);
         }
 
         @Override
@@ -197,7 +207,7 @@ public final class SnapshotTree implements Tree {
         }
 
         private SnapshotQuery snapshots() {
-            return paths.on(day, SnapshotQuery.ALL.ofVms(Set.of(vm)));
+            return paths.on(day, TreePaths.inUse(vm));
         }
 
         @Override
@@ -225,6 +235,103 @@ public final class SnapshotTree implements Tree {
         }
     }
 
+    /**
+     * Nothing is kept of the names below it: few look here, and what is retired or freed then needs no telling. The files of
+     * a snapshot are the same as before.
+     */
+    private abstract static class Retired implements Directory {
+        @Override
+        public boolean isKept() {
+            return false;
+        }
+    }
+
+    private final class RetiredVms extends Retired {
+        @Override
+        public Attributes attributes() {
+            return Inodes.directory(access, "retired", Instant.EPOCH);
+        }
+
+        @Override
+        public Optional<Node> child(String name) {
+            return paths.retired().find(name).map(RetiredVm::new);
+        }
+
+        @Override
+        public void forEachEntry(Consumer<DirectoryEntry> consumer) {
+            paths.retired()
+                    .forEach((label, vm) -> consumer.accept(
+                            new DirectoryEntry(label, Node.Kind.DIRECTORY, Inodes.number("retired-vm", vm))));
+        }
+    }
+
+    private final class RetiredVm extends Retired {
+        private final VmId vm;
+
+        RetiredVm(VmId vm) {
+            this.vm = vm;
+        }
+
+        private SnapshotQuery own() {
+            return SnapshotQuery.ALL.ofVms(Set.of(vm)).retired(true);
+        }
+
+        @Override
+        public Attributes attributes() throws IOException {
+            Instant newest = catalog.retiredVm(vm)
+                    .orElseThrow(() -> new NoSuchFileException(vm.value()))
+                    .newestTakenAt();
+            return Inodes.directory(access, "retired-vm", newest, vm);
+        }
+
+        @Override
+        public Optional<Node> child(String name) {
+            return TreePaths.parse(name)
+                    .filter(day -> paths.has(day, own()))
+                    .map(day -> new RetiredDay(vm, day, paths.on(day, own())));
+        }
+
+        @Override
+        public void forEachEntry(Consumer<DirectoryEntry> consumer) {
+            paths.forEachDay(
+                    own(),
+                    day -> consumer.accept(new DirectoryEntry(
+                            day.toString(), Node.Kind.DIRECTORY, Inodes.number("retired-day", vm, day))));
+        }
+    }
+
+    private final class RetiredDay extends Retired {
+        private final VmId vm;
+        private final LocalDate day;
+        private final SnapshotQuery snapshots;
+
+        RetiredDay(VmId vm, LocalDate day, SnapshotQuery snapshots) {
+            this.vm = vm;
+            this.day = day;
+            this.snapshots = snapshots;
+        }
+
+        @Override
+        public Attributes attributes() {
+            return Inodes.directory(access, "retired-day", paths.start(day), vm, day);
+        }
+
+        @Override
+        public Optional<Node> child(String name) {
+            return paths.findRetired(vm, day, name).map(SnapshotDirectory::new);
+        }
+
+        @Override
+        public void forEachEntry(Consumer<DirectoryEntry> consumer) {
+            paths.forEachSnapshot(
+                    snapshots,
+                    snapshot -> consumer.accept(new DirectoryEntry(
+                            paths.retiredName(snapshot),
+                            Node.Kind.DIRECTORY,
+                            Inodes.number("snapshot", snapshot.id()))));
+        }
+    }
+
     private final class SnapshotDirectory implements Directory {
         private final Snapshot snapshot;
 
@@ -235,6 +342,11 @@ public final class SnapshotTree implements Tree {
         @Override
         public Attributes attributes() {
             return Inodes.directory(access, "snapshot", snapshot.takenAt(), snapshot.id());
+        }
+
+        @Override
+        public boolean isKept() {
+            return !TreePaths.isRetired(snapshot);
         }
 
         @Override

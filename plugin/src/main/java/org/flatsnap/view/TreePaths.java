@@ -4,6 +4,7 @@ import java.time.Instant;
 import java.time.LocalDate;
 import java.time.format.DateTimeParseException;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
 import org.flatsnap.catalog.Catalog;
 import org.flatsnap.catalog.Order;
@@ -11,26 +12,35 @@ import org.flatsnap.catalog.Page;
 import org.flatsnap.catalog.SnapshotQuery;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.Snapshot;
+import org.flatsnap.model.SnapshotId;
 import org.flatsnap.model.SnapshotName;
 import org.flatsnap.model.VmId;
 import org.flatsnap.query.Moments;
 
-/** Where a snapshot stands in the tree: VM, day and name. Safe for use by several threads. */
+/** Where a snapshot stands in the tree: VM, day and name, below {@value #RETIRED} if it is retired. Safe for use by several threads. */
 final class TreePaths {
+    static final String RETIRED = ".retired";
     private static final int PAGE = 1000;
 
     private final Catalog catalog;
     private final Moments moments;
     private final VmLabels labels;
+    private final VmLabels retired;
 
     TreePaths(Catalog catalog, Moments moments) {
         this.catalog = catalog;
         this.moments = moments;
-        this.labels = new VmLabels(catalog);
+        this.labels = new VmLabels(catalog, catalog::vms, catalog::vm);
+        this.retired = new VmLabels(catalog, catalog::retiredVms, catalog::retiredVm);
     }
 
     VmLabels labels() {
         return labels;
+    }
+
+    /** The same of those that have retired snapshots, which are below {@value #RETIRED}. */
+    VmLabels retired() {
+        return retired;
     }
 
     Optional<String> label(VmId vm) {
@@ -39,7 +49,39 @@ final class TreePaths {
 
     /** The snapshot's directory as seen from the root; empty if its VM is gone meanwhile. */
     Optional<String> of(Snapshot snapshot) {
-        return label(snapshot.vm()).map(label -> label + "/" + day(snapshot.takenAt()) + "/" + snapshot.name());
+        String place = "/" + day(snapshot.takenAt()) + "/";
+        return isRetired(snapshot)
+                ? retired.of(snapshot.vm()).map(label -> RETIRED + "/" + label + place + retiredName(snapshot))
+                : label(snapshot.vm()).map(label -> label + place + snapshot.name());
+    }
+
+    static boolean isRetired(Snapshot snapshot) {
+        return snapshot.labels().retired().isPresent();
+    }
+
+    /** A VM's name for a snapshot may have been given again on the same day, to one that is retired by now too. */
+    String retiredName(Snapshot snapshot) {
+        String name = snapshot.name().value();
+        return findRetired(snapshot.vm(), day(snapshot.takenAt()), name)
+                .filter(found -> !found.id().equals(snapshot.id()))
+                .map(other -> snapshot.id().value())
+                .orElse(name);
+    }
+
+    /** The retired snapshot that is shown by this name on that day. */
+    Optional<Snapshot> findRetired(VmId vm, LocalDate day, String name) {
+        Optional<Snapshot> named = named(name).flatMap(wanted -> catalog.named(vm, wanted).stream()
+                .filter(snapshot ->
+                        isRetired(snapshot) && day(snapshot.takenAt()).equals(day))
+                .findFirst());
+        if (named.isPresent() || !SnapshotId.looksLikeOne(name)) {
+            return named;
+        }
+        return catalog.find(new SnapshotId(name))
+                .filter(snapshot -> isRetired(snapshot)
+                        && snapshot.vm().equals(vm)
+                        && day(snapshot.takenAt()).equals(day)
+                        && retiredName(snapshot).equals(name));
     }
 
     /** The snapshot of this name of the VM with this label. */
@@ -47,11 +89,15 @@ final class TreePaths {
         return labels.find(label).flatMap(vm -> find(vm, name));
     }
 
-    /** The snapshot of exactly this name. */
+    /** The snapshot of exactly this name that is in use. */
     Optional<Snapshot> find(VmId vm, String name) {
+        return named(name).flatMap(wanted -> catalog.find(vm, wanted)).filter(snapshot -> !isRetired(snapshot));
+    }
+
+    private static Optional<SnapshotName> named(String name) {
         try {
-            SnapshotName wanted = new SnapshotName(name);
-            return wanted.value().equals(name) ? catalog.find(vm, wanted) : Optional.empty();
+            return Optional.of(new SnapshotName(name))
+                    .filter(wanted -> wanted.value().equals(name));
         } catch (Problem e) {
             if (e.code() == Problem.Code.INVALID) {
                 return Optional.empty();
@@ -86,6 +132,11 @@ final class TreePaths {
             case "yesterday" -> Optional.of(moments.today().minusDays(1));
             default -> Optional.empty();
         };
+    }
+
+    /** What the VM's own directory shows. */
+    static SnapshotQuery inUse(VmId vm) {
+        return SnapshotQuery.ALL.ofVms(Set.of(vm)).retired(false);
     }
 
     /** The same query for one day. */

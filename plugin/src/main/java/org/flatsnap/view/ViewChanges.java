@@ -5,13 +5,11 @@ import java.time.Instant;
 import java.time.LocalDate;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.flatsnap.catalog.Catalog;
 import org.flatsnap.catalog.CatalogListener;
-import org.flatsnap.catalog.SnapshotQuery;
 import org.flatsnap.fuseview.MountedTree;
 import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.VmId;
@@ -95,6 +93,7 @@ final class ViewChanges implements CatalogListener {
     private boolean samePlace(Snapshot one, Snapshot other) {
         return one.name().equals(other.name())
                 && one.vm().equals(other.vm())
+                && TreePaths.isRetired(one) == TreePaths.isRetired(other)
                 && date(one.takenAt()).equals(date(other.takenAt()));
     }
 
@@ -113,10 +112,10 @@ final class ViewChanges implements CatalogListener {
         tree.nodeChanged(Inodes.number(SnapshotTree.LATEST, snapshot.vm()));
         tree.nodeChanged(day(snapshot));
         LocalDate date = date(snapshot.takenAt());
-        if (!paths.has(date, SnapshotQuery.ALL.ofVms(Set.of(snapshot.vm())))) {
+        if (!paths.has(date, TreePaths.inUse(snapshot.vm()))) {
             tree.entryChanged(vm, date.toString());
         }
-        if (catalog.newest(snapshot.vm()).isEmpty()) {
+        if (catalog.vm(snapshot.vm()).isEmpty()) {
             tree.entryChanged(vm, SnapshotTree.LATEST);
         }
         tree.nodeChanged(vm);

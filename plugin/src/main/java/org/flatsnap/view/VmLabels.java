@@ -8,6 +8,7 @@ import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BiConsumer;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.flatsnap.catalog.Catalog;
@@ -19,7 +20,7 @@ import org.flatsnap.model.VmId;
 import org.flatsnap.model.VmName;
 
 /**
- * The directory name of each VM: its display name, or {@code <name>~<short id>} where several VMs share one. A leading dot,
+ * The directory name of each VM that has snapshots in use, or of each that has retired ones: its display name, or {@code <name>~<short id>} where several VMs share one. A leading dot,
  * which would hide the directory, becomes an underscore.
  *
  * <p>Computed anew only when a VM has come, gone or got another name, so a look-up costs no walk over the VMs. For use by any
@@ -29,12 +30,18 @@ final class VmLabels {
     /** What was so after a number of changes. */
     private record Labels(long changes, Map<VmId, VmName> names, Map<String, VmId> vms, Map<VmId, String> ofVms) {}
 
-    private final Catalog catalog;
+    private final Supplier<List<VmEntry>> all;
+    private final Function<VmId, Optional<VmEntry>> one;
     private final AtomicLong changes = new AtomicLong();
     private volatile Labels labels = new Labels(-1, Map.of(), Map.of(), Map.of());
 
-    VmLabels(Catalog catalog) {
-        this.catalog = catalog;
+    /**
+     * @param all gives the VMs
+     * @param one gives the same of one of them
+     */
+    VmLabels(Catalog catalog, Supplier<List<VmEntry>> all, Function<VmId, Optional<VmEntry>> one) {
+        this.all = all;
+        this.one = one;
         catalog.listen(new CatalogListener() {
             @Override
             public void changed(Optional<Snapshot> before, Optional<Snapshot> after) {
@@ -62,7 +69,7 @@ final class VmLabels {
         Labels known = labels;
         try {
             return known.changes() == changes.get()
-                    && catalog.vm(vm)
+                    && one.apply(vm)
                             .map(VmEntry::name)
                             .equals(Optional.ofNullable(known.names().get(vm)));
         } catch (Problem e) {
@@ -100,7 +107,7 @@ final class VmLabels {
     private Labels compute() {
         // Read first: what changes from here on makes this outdated.
         long before = changes.get();
-        List<VmEntry> entries = catalog.vms();
+        List<VmEntry> entries = all.get();
         Map<String, Long> bearers = entries.stream()
                 .map(VmLabels::visible)
                 .collect(Collectors.groupingBy(Function.identity(), Collectors.counting()));

@@ -15,6 +15,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import org.flatsnap.model.Description;
 import org.flatsnap.model.Labels;
@@ -78,6 +79,44 @@ class CatalogTest {
                     .containsExactly(relabelled);
             assertThat(catalog.query(SnapshotQuery.ALL.containing("upgrade")).snapshots())
                     .isEmpty();
+        }
+    }
+
+    @Test
+    void whatIsRetiredStandsApartFromWhatTheVmHas() {
+        Snapshot old = taken("s1", NOON);
+        Snapshot retired = old.with(old.labels().retired(NOON.plusSeconds(2)));
+        Snapshot fresh = taken("s1", NOON.minusSeconds(1));
+        SnapshotQuery ofVm = SnapshotQuery.ALL.ofVms(Set.of(WEB01));
+        try (Catalog catalog = openFilled(old)) {
+            catalog.put(retired);
+
+            assertThat(catalog.vms()).isEmpty();
+            assertThat(catalog.vm(WEB01)).isEmpty();
+            assertThat(catalog.retiredVms())
+                    .hasSize(1)
+                    .containsExactly(catalog.retiredVm(WEB01).orElseThrow());
+            assertThat(catalog.vmIds()).containsExactly(WEB01);
+            assertThat(catalog.ids(WEB01)).containsExactly(old.id());
+            assertThat(catalog.newest(WEB01)).contains(retired);
+            assertThat(catalog.find(WEB01, old.name())).contains(retired);
+
+            // Older, so that time does not decide which comes first.
+            catalog.put(fresh);
+            assertThat(catalog.newest(WEB01)).contains(fresh);
+            assertThat(catalog.find(WEB01, old.name())).contains(fresh);
+            assertThat(catalog.named(WEB01, old.name())).containsExactly(fresh, retired);
+            assertThat(catalog.vm(WEB01).orElseThrow().snapshots()).isEqualTo(1);
+            assertThat(catalog.query(ofVm).snapshots()).containsExactly(retired, fresh);
+            assertThat(catalog.query(ofVm.retired(false)).snapshots()).containsExactly(fresh);
+            assertThat(catalog.query(ofVm.retired(true)).snapshots()).containsExactly(retired);
+        }
+        try (Catalog catalog = open()) {
+            assertThat(catalog.query(SnapshotQuery.ALL.retired(true)).snapshots())
+                    .containsExactly(retired);
+            catalog.remove(old.id());
+            assertThat(catalog.retiredVms()).isEmpty();
+            assertThat(catalog.newest(WEB01)).contains(fresh);
         }
     }
 

@@ -44,6 +44,10 @@ class QueryTest {
     @BeforeAll
     void fill(@TempDir Path directory) {
         catalog = Catalog.open(directory.resolve("catalog.db"));
+        for (int i = 0; i < snapshots.size(); i += 7) {
+            Snapshot snapshot = snapshots.get(i);
+            snapshots.set(i, snapshot.with(snapshot.labels().retired(Snapshots.NOON)));
+        }
         catalog.replaceAll(snapshots.iterator());
     }
 
@@ -70,7 +74,8 @@ class QueryTest {
         assertThat(full.snapshots()).hasSize(10);
         assertThat(full.next()).isPresent();
 
-        Page whole = catalog.query(SnapshotQuery.ALL.ofVms(Set.of(Fleet.vm(3))).limitedTo(SnapshotQuery.MAX_LIMIT));
+        Page whole = catalog.query(
+                SnapshotQuery.ALL.ofVms(Set.of(Fleet.vm(3))).retired(false).limitedTo(SnapshotQuery.MAX_LIMIT));
         assertThat(whole.snapshots()).hasSize((int) catalog.vms().stream()
                 .filter(entry -> entry.vm().equals(Fleet.vm(3)))
                 .findFirst()
@@ -194,6 +199,9 @@ class QueryTest {
         if (fleet.below(4) == 0) {
             query = query.containing(fleet.pick(List.of("migration", "ärger", "NIGHTLY", "anna", "nothing")));
         }
+        if (fleet.below(3) == 0) {
+            query = query.retired(fleet.below(2) == 0);
+        }
         return query;
     }
 
@@ -202,6 +210,9 @@ class QueryTest {
         Predicate<String> name = matching(query.name());
         return snapshots.stream()
                 .filter(s -> query.vms().isEmpty() || query.vms().contains(s.vm()))
+                .filter(s -> query.retired()
+                        .map(only -> only == s.labels().retired().isPresent())
+                        .orElse(true))
                 .filter(s -> vmName.test(s.vmName().value()))
                 .filter(s -> name.test(s.name().value()))
                 .filter(s ->

@@ -233,6 +233,16 @@ class ProxmoxDaemonTest {
         RunningGuest.await(PATIENCE, "the doctor to see it", () -> daemon.flatsnap("doctor")
                 .output()
                 .contains("does not know 1 of its snapshots: s3"));
+        assertThat(snapshots("100"))
+                .filteredOn(snapshot -> snapshot.has("orphaned"))
+                .extracting(snapshot -> snapshot.get("name").getAsString())
+                .containsExactly("s3");
+        assertThat(daemon.succeed("list", "100").lines().filter(line -> line.contains("orphaned")))
+                .hasSize(1)
+                .allMatch(line -> line.startsWith("s3"));
+        assertThat(daemon.succeed("find", "name=s3")).contains("orphaned");
+        assertThat(daemon.succeed("show", "100", "s3")).contains("orphaned     the manager does not know it");
+        assertThat(daemon.succeed("show", "100", "s1")).doesNotContain("orphaned");
         refused(daemon.flatsnap("rollback", "100", "s3"), "does not know snapshot s3");
         daemon.succeed("delete", "100", "s3");
         assertThat(names("100")).containsExactly("s1");
@@ -337,6 +347,39 @@ class ProxmoxDaemonTest {
         daemon.succeed("take", "100", "s1");
         assertThat(names("100")).containsExactly("s1");
         assertThat(names("100-1690000000")).containsExactly("s1");
+        assertThat(daemon.succeed("list", "100")).doesNotContain("retired");
+        assertThat(daemon.succeed("list", "100-1690000000")).contains("retired 20");
+        assertThat(daemon.succeed("find", "name=s1").lines().filter(line -> line.contains("retired 20")))
+                .hasSize(1)
+                .allMatch(line -> line.startsWith("web01"));
+        Path gone = daemon.view().resolve("web01");
+        assertThat(gone).doesNotExist();
+        assertThat(daemon.view().resolve("100-1690000000")).doesNotExist();
+        assertThat(Bench.read(daemon.view().resolve("other/latest/disks/vm-100-disk-0.raw")))
+                .isEqualTo("c0");
+        assertThat(Commands.run(
+                        "sh",
+                        "-c",
+                        "cat " + daemon.view() + "/.retired/web01/*/s1/disks/vm-100-disk-0.raw | head -c 2"))
+                .isEqualTo("a0");
+    }
+
+    @Test
+    void withoutGraceARemovedGuestLeavesNothing() throws Exception {
+        daemon.stop();
+        daemon.configure("retire-grace = \"0s\"");
+        daemon.start();
+        daemon.succeed("take", "100", "s1");
+        node.remove(100);
+        for (String volume : List.of("vm-100-disk-0", "vm-100-disk-1")) {
+            request(
+                    "DELETE",
+                    "/v1/volumes/" + volume + "?place="
+                            + store.root().toString().replace("/", "%2F"),
+                    "");
+        }
+        assertThat(daemon.succeed("find", "name=s1")).doesNotContain("s1");
+        assertThat(Commands.run("ls", "-A", daemon.view() + "/.retired")).isEmpty();
     }
 
     @Test

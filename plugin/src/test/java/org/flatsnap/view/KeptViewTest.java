@@ -65,7 +65,9 @@ class KeptViewTest {
                 "sh",
                 "-c",
                 "cd \"$1\" && find . -printf '%P %i %y %m %s %b %T@ %l\\n' | sort"
-                        + " && find . -name snapshot.json | sort | xargs -r cat; ls .by-date .by-date/* .search/name=s* */latest/; true",
+                        // Of what is never kept, the time is that of asking.
+                        + " && find .retired -printf '%P %i %y %m %s %b %l\\n' | sort"
+                        + " && find . .retired -name snapshot.json | sort | xargs -r cat; ls .by-date .by-date/* .search/name=s* */latest/; true",
                 "sh",
                 root);
     }
@@ -102,6 +104,17 @@ class KeptViewTest {
         same("another name");
         bench.catalog().remove(older.id());
         same("a day less");
+
+        Snapshot last =
+                bench.catalog().find(first.vm(), new SnapshotName("newer")).orElseThrow();
+        Snapshot retired = last.with(last.labels().retired(last.takenAt()));
+        bench.catalog().put(retired);
+        same("the newest retired");
+        bench.catalog().put(last);
+        same("and back");
+        bench.catalog().put(retired);
+        bench.catalog().remove(last.id());
+        same("and freed");
 
         Commands.run("virsh", "-c", Bench.URI, "domrename", vm.name(), vm.name() + "-old");
         Domain second = bench.defineExactly(vm.name(), secondDisk());

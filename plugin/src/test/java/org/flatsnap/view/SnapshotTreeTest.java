@@ -115,6 +115,45 @@ class SnapshotTreeTest {
     }
 
     @Test
+    void whatIsRetiredMovesAsideFromWhatTheVmHas() throws IOException {
+        Snapshot old = bench.take(vm, "s0");
+        Path day = directory(old).getParent();
+        assertThat(directory(old).resolve("disks/vda.raw")).exists();
+
+        bench.catalog().put(old.with(old.labels().retired(old.takenAt())));
+        Path aside = mountPoint.resolve(".retired").resolve(mountPoint.relativize(directory(old)));
+        assertThat(find("-mindepth", "1")).isEmpty();
+        assertThat(directory(old)).doesNotExist();
+        assertThat(mountPoint.resolve(old.vm().value())).doesNotExist();
+        assertThat(Bench.read(aside.resolve("disks/vda.raw"))).isEqualTo("v0");
+        assertThat(Commands.run("ls", mountPoint.resolve(".retired").toString()).strip())
+                .isEqualTo(vm.name());
+        Path found =
+                mountPoint.resolve(".search/vm=" + vm.name()).resolve(old.id().value());
+        assertThat(found.toRealPath()).isEqualTo(aside.toRealPath());
+
+        // A snapshot of that name again.
+        Bench.write(disk, "v1");
+        bench.delete(vm, old.id().value());
+        Snapshot retired = bench.take(vm, "s0");
+        bench.catalog().put(retired.with(retired.labels().retired(old.takenAt())));
+        bench.catalog().put(old.with(old.labels().retired(old.takenAt())));
+        Snapshot fresh = bench.take(vm, "s1");
+        assertThat(Commands.run("ls", day.toString()).lines()).containsExactly("s1");
+        assertThat(directory(fresh).resolve("snapshot.json")).content().contains("\"name\": \"s1\"");
+        assertThat(mountPoint.resolve(vm.name()).resolve("latest").toRealPath())
+                .isEqualTo(directory(fresh).toRealPath());
+        // Both of that name are there, the older one by its id.
+        assertThat(Commands.run("ls", aside.getParent().toString()).lines())
+                .containsExactlyInAnyOrder("s0", old.id().value());
+        assertThat(Bench.read(aside.resolve("disks/vda.raw"))).isEqualTo("v1");
+
+        bench.catalog().remove(old.id());
+        bench.catalog().remove(retired.id());
+        assertThat(mountPoint.resolve(".retired")).isEmptyDirectory();
+    }
+
+    @Test
     void latestFollows() throws IOException {
         bench.take(vm, "s0");
         Path latest = mountPoint.resolve(vm.name()).resolve("latest");

@@ -29,7 +29,7 @@ class VmLabelsTest {
     @BeforeEach
     void open() {
         catalog = Catalog.open(directory.resolve("catalog.db"));
-        labels = new VmLabels(catalog);
+        labels = new VmLabels(catalog, catalog::vms, catalog::vm);
     }
 
     @AfterEach
