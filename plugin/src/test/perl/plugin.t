@@ -112,6 +112,16 @@ dies_with(qr/absolute path/, 'dots', sub { $plugin->check_config('x', { path => 
 dies_with(qr/does not name/, 'an option for zfs', sub { $plugin->check_config('x', { 'flatsnap-dataset' => '-r' }, 1, 1) });
 dies_with(qr/cannot be shared/, 'shared ZFS', sub { $plugin->check_config('x', { 'flatsnap-dataset' => 'a', shared => 1 }, 1, 1) });
 ok($plugin->check_config('x', { path => '/mnt/vms', shared => 1 }, 1, 1), 'a shared directory');
+# As PVE::API2::Storage::Config calls it: from level 13 on the other one.
+sub changed {
+    my ($id, $update) = @_;
+    return $plugin->on_update_hook($id, $update) if $ENV{FLATSNAP_TEST_API} < 13;
+    return $plugin->on_update_hook_full($id, $PVE::Storage::config->{ids}->{$id}, $update, [], {});
+}
+$PVE::Storage::config->{ids}->{z} = $zfs;
+dies_with(qr/cannot be shared/, 'ZFS, shared later', sub { changed('z', { shared => 1 }) });
+is(changed('flat', { shared => 1 }), undef, 'a directory, shared later');
+is(changed('z', { nodes => { pve1 => 1 } }), undef, 'ZFS, for certain nodes');
 
 # Without a daemon.
 my $disk = "$directory/store/images/100/vm-100-disk-0.raw";
@@ -121,19 +131,19 @@ close($handle);
 @PVE::SafeSyslog::logged = ();
 {
     local $SIG{__WARN__} = sub { };
-    within(2, 'activation', sub { ok(PVE::Storage::activate_storage(undef, 'flat'), 'down: the storage is usable') });
+    within(2, 'activation', sub { ok(PVE::Storage::activate_storage($PVE::Storage::config, 'flat'), 'down: the storage is usable') });
     like($PVE::SafeSyslog::logged[0], qr/warning: storage 'flat'.*systemctl status flatsnapd/, 'down: logged');
-    is_deeply([map { "$_->{volid} $_->{size}" } @{ PVE::Storage::vdisk_list(undef, 'flat')->{flat} }], ['flat:100/vm-100-disk-0.raw 540672'], 'down: listed');
+    is_deeply([map { "$_->{volid} $_->{size}" } @{ PVE::Storage::vdisk_list($PVE::Storage::config, 'flat')->{flat} }], ['flat:100/vm-100-disk-0.raw 540672'], 'down: listed');
     my $gone = { %$scfg, path => "$directory/none" };
     dies_with(qr/does not exist/, 'no directory', sub { $plugin->activate_storage('x', $gone) });
 }
-is(PVE::Storage::path(undef, 'flat:100/vm-100-disk-0.raw'), $disk, 'down: path');
+is(PVE::Storage::path($PVE::Storage::config, 'flat:100/vm-100-disk-0.raw'), $disk, 'down: path');
 ok($plugin->activate_volume('flat', $scfg, '100/vm-100-disk-0.raw'), 'down: a VM can start');
 dies_with(qr/does not exist/, 'no such volume', sub { $plugin->activate_volume('flat', $scfg, '100/vm-100-disk-9.raw') });
 my @status = $plugin->status('flat', $scfg);
 ok($status[3] && $status[0] >= $status[1], 'down: status');
-is(PVE::Storage::volume_size_info(undef, 'flat:100/vm-100-disk-0.raw'), 540672, 'down: size');
-dies_with(qr/cannot be reached.*systemctl status flatsnapd/, 'down: a snapshot', sub { PVE::Storage::volume_snapshot(undef, 'flat:100/vm-100-disk-0.raw', 's1') });
+is(PVE::Storage::volume_size_info($PVE::Storage::config, 'flat:100/vm-100-disk-0.raw'), 540672, 'down: size');
+dies_with(qr/cannot be reached.*systemctl status flatsnapd/, 'down: a snapshot', sub { PVE::Storage::volume_snapshot($PVE::Storage::config, 'flat:100/vm-100-disk-0.raw', 's1') });
 
 # Daemons that do not do what they should.
 for my $case (

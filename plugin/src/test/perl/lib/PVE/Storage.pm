@@ -27,7 +27,12 @@ sub parse_volume_id {
     die "unable to parse volume ID '$volid'\n";
 }
 
-sub scfg { return $config->{ids}->{ $_[0] } // die "storage '$_[0]' does not exist\n"; }
+sub storage_config {
+    my ($cfg, $id) = @_;
+    return $cfg->{ids}->{$id} // die "storage '$id' does not exist\n";
+}
+
+sub scfg { return storage_config($config, $_[0]); }
 
 sub activate_storage {
     my ($cfg, $id) = @_;

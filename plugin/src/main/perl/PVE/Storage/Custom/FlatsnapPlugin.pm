@@ -119,9 +119,15 @@ sub check_config {
             if !$checked->{path} == !$checked->{'flatsnap-dataset'};
         place($checked);
     }
-    die "storage '$storeid': a dataset of ZFS belongs to one host and cannot be shared\n"
-        if $checked->{shared} && $checked->{'flatsnap-dataset'};
+    refuse_shared_dataset($storeid, $checked);
     return $checked;
+}
+
+sub refuse_shared_dataset {
+    my ($storeid, $scfg) = @_;
+    die "storage '$storeid': a dataset of ZFS belongs to one host and cannot be shared\n"
+        if $scfg->{shared} && $scfg->{'flatsnap-dataset'};
+    return;
 }
 
 # The daemon's name of the store, untainted.
@@ -146,9 +152,17 @@ sub on_add_hook {
     return;
 }
 
-sub on_update_hook { return; }
+# What PVE checks of a change is the change alone.
+sub on_update_hook {
+    my ($class, $storeid, $update) = @_;
+    return $class->on_update_hook_full($storeid, PVE::Storage::storage_config(PVE::Storage::config(), $storeid), $update);
+}
 
-sub on_update_hook_full { return; }
+sub on_update_hook_full {
+    my ($class, $storeid, $scfg, $update, $delete, $sensitive) = @_;
+    refuse_shared_dataset($storeid, { %$scfg, %$update });
+    return;
+}
 
 sub on_delete_hook {
     my ($class, $storeid, $scfg) = @_;
@@ -499,6 +513,7 @@ sub bytes_on {
 
 sub alloc_image {
     my ($class, $storeid, $scfg, $vmid, $fmt, $name, $size) = @_;
+    die "a container's volume needs a size here: flatsnap keeps raw images, no directories\n" if $fmt eq 'subvol';
     die "unsupported format '$fmt': flatsnap keeps raw images only\n" if $fmt ne 'raw';
     my $wanted = $class->wanted_name($storeid, $scfg, $vmid, $name);
     my ($kib) = $size =~ /\A([0-9]+)\z/a or die "'$size' is not a size in KiB\n";
