@@ -177,14 +177,21 @@ for my $bad ('', '../x', '-r', 'a b', "a\n", 'x' x 41, 'a@b', undef) {
 }
 # What is sent: the request comes back as the name.
 daemon(sub { open(my $log, '>', "$directory/request"); print $log $_[1]; close($log); syswrite($_[0], answer(201, {})) });
-is(PVE::Storage::vdisk_alloc(undef, 'flat', 100, 'raw', undef, 528), 'flat:100/vm-100-disk-1.raw', 'the next free name');
+is(PVE::Storage::vdisk_alloc($PVE::Storage::config, 'flat', 100, 'raw', undef, 528), 'flat:100/vm-100-disk-1.raw', 'the next free name');
 open(my $log, '<', "$directory/request") or die;
 my $request = do { local $/ = undef; <$log> };
 like($request, qr!\APOST /v1/volumes\?place=\S*%2Fstore HTTP/1.1\r\n!, 'what is asked');
 is_deeply(JSON->new->decode($request =~ s/\A.*?\r\n\r\n//sr), { name => 'vm-100-disk-1', bytes => 540672 }, 'bytes for PVE\'s KiB');
 dies_with(qr/should belong/, 'another guest\'s name', sub { $plugin->alloc_image('flat', $scfg, 100, 'raw', '101/vm-101-disk-0.raw', 4) });
+dies_with(qr/needs a size/, 'a directory for a container', sub { $plugin->alloc_image('flat', $scfg, 100, 'subvol', undef, 0) });
 dies_with(qr/raw images only/, 'qcow2', sub { $plugin->alloc_image('flat', $scfg, 100, 'qcow2', undef, 4) });
 ok(!$plugin->volume_has_feature($scfg, 'clone', 'flat', '100/vm-100-disk-0.raw', undef, 0, { valid_target_formats => ['qcow2'] }), 'no clone to qcow2');
 ok($plugin->volume_has_feature($scfg, 'clone', 'flat', '100/vm-100-disk-0.raw', 's1', 1, {}), 'clone of a snapshot');
+# A snapshot's file is where flatsnapd says, if it says so.
+answering(200, { name => 's1', id => 'abc', bytes => 7, path => '/snapshots/.images/abc/vm-100-disk-0.raw' });
+is(scalar $plugin->path($zfs, 'vm-100-disk-0', 'z', 's1'), '/snapshots/.images/abc/vm-100-disk-0.raw', 'a snapshot of a device');
+is_deeply([$plugin->path($zfs, 'vm-100-disk-0', 'z', 's1')], ['/snapshots/.images/abc/vm-100-disk-0.raw', 100, 'images'], 'in a list');
+answering(200, { name => 's1', id => 'abc', bytes => 7 });
+dies_with(qr/cannot be read.*flatsnap doctor/, 'a snapshot that is not shown', sub { $plugin->path($zfs, 'vm-100-disk-0', 'z', 's1') });
 stop();
 done_testing();

@@ -102,6 +102,7 @@ final class Api {
     private final TokenPaths tokens;
     private final AuditLog audit;
     private final Supplier<List<Finding>> findings;
+    private final ShownImages shown;
 
     Api(
             Engine engine,
@@ -110,7 +111,8 @@ final class Api {
             SnapshotSearch search,
             TokenPaths tokens,
             AuditLog audit,
-            Supplier<List<Finding>> findings) {
+            Supplier<List<Finding>> findings,
+            ShownImages shown) {
         this.engine = engine;
         this.catalog = catalog;
         this.gate = gate;
@@ -118,6 +120,7 @@ final class Api {
         this.tokens = tokens;
         this.audit = audit;
         this.findings = findings;
+        this.shown = shown;
     }
 
     private record Health(String version, Collection<Operations.Status> underWay) {}
@@ -157,7 +160,7 @@ final class Api {
         routes.get("/v1/tokens", tokens::list, Action.LIST_TOKENS);
         routes.post("/v1/tokens", tokens::create, Action.CREATE_TOKEN);
         routes.delete("/v1/tokens/{token}", tokens::revoke, Action.REVOKE_TOKEN);
-        new VolumePaths(engine).register(routes);
+        new VolumePaths(engine, shown).register(routes);
     }
 
     static boolean changes(Context context) {

@@ -23,7 +23,9 @@ import org.flatsnap.fuseview.MountedTree;
 import org.flatsnap.fuseview.Node;
 import org.flatsnap.fuseview.Tree;
 import org.flatsnap.model.DiskImage;
+import org.flatsnap.model.DiskName;
 import org.flatsnap.model.Snapshot;
+import org.flatsnap.model.SnapshotId;
 import org.flatsnap.model.VmId;
 import org.flatsnap.query.Moments;
 import org.flatsnap.store.Content;
@@ -40,15 +42,21 @@ import org.flatsnap.store.StoreStatus;
  * /&lt;vm&gt;/latest -> &lt;yyyy-mm-dd&gt;/&lt;name&gt;
  * /&lt;vm&gt;/today, yesterday -> &lt;yyyy-mm-dd&gt;   not listed
  * /&lt;id of a VM&gt; -> &lt;vm&gt;                  not listed
+ * /.images/&lt;id of a snapshot&gt;/&lt;disk&gt;.raw  not listed
  * </pre>
  *
  * and what {@link QueryDirectories} finds.
+ *
+ * <p>What lies below {@code .images} stays where it is whatever becomes of names, and is there from the moment an image is
+ * complete: a manager that takes the disks of a snapshot one by one may read what it has.
  *
  * <p>{@link ViewAccess} says who may read what. Safe for use by several threads.
  */
 public final class SnapshotTree implements Tree {
     static final String LATEST = "latest";
     private static final String DISKS = "disks";
+    private static final String IMAGES = ".images";
+    private static final String SUFFIX = ".raw";
     private static final Duration KEPT = Duration.ofDays(1);
 
     private final Catalog catalog;
@@ -84,6 +92,11 @@ public final class SnapshotTree implements Tree {
         return mounted;
     }
 
+    /** Where an image is as seen from the root, for as long as its snapshot stands. */
+    public static Path image(SnapshotId snapshot, DiskName disk) {
+        return Path.of(IMAGES, snapshot.value(), disk + SUFFIX);
+    }
+
     @Override
     public Duration validity() {
         return validity;
@@ -117,7 +130,11 @@ public final class SnapshotTree implements Tree {
         @Override
         public Optional<Node> child(String name) {
             Optional<Node> vm = paths.labels().find(name).map(VmDirectory::new);
-            return vm.isPresent() ? vm : queries.find(name).or(() -> byId(name));
+            return vm.isPresent() ? vm : queries.find(name).or(() -> byId(name)).or(() -> images(name));
+        }
+
+        private Optional<Node> images(String name) {
+            return name.equals(IMAGES) ? Optional.of(new ImagesDirectory()) : Optional.empty();
         }
 
         private Optional<Node> byId(String name) {
@@ -134,6 +151,31 @@ public final class SnapshotTree implements Tree {
             paths.labels()
                     .forEach((label, vm) ->
                             consumer.accept(new DirectoryEntry(label, Node.Kind.DIRECTORY, Inodes.number("vm", vm))));
+        }
+    }
+
+    private final class ImagesDirectory implements Directory {
+        @Override
+        public boolean isKept() {
+            return false;
+        }
+
+        @Override
+        public Attributes attributes() {
+            return Inodes.directory(access, "entrance", Instant.EPOCH, IMAGES);
+        }
+
+        @Override
+        public Optional<Node> child(String name) {
+            return Optional.of(name)
+                    .filter(SnapshotId::looksLikeOne)
+                    .flatMap(id -> catalog.find(new SnapshotId(id)))
+                    .map(DisksDirectory::new);
+        }
+
+        @Override
+        public void forEachEntry(Consumer<DirectoryEntry> consumer) {
+            // They would be every snapshot there is once more.
         }
     }
 
@@ -287,7 +329,6 @@ public final class SnapshotTree implements Tree {
     }
 
     private final class DisksDirectory implements Directory {
-        private static final String SUFFIX = ".raw";
         private final Snapshot snapshot;
 
         DisksDirectory(Snapshot snapshot) {

@@ -335,9 +335,11 @@ sub filesystem_path {
     my ($vtype, undef, $vmid) = $class->parse_volname($volname);
     my $path;
     if (defined($snapname)) {
+        # Of a file, its clone; of a ZFS volume, where flatsnapd's view shows it, so that nothing has to be made and taken back.
         my $answer = call($scfg, GET => route($scfg, $name, 'snapshots', snapshot_name($snapname)), undef, $SOON);
-        ($path) = field($answer, 'path') =~ m!\A(/[^\0-\x1f\x7f]+)\z!
-            or die "flatsnapd gave no path of snapshot '$snapname' of '$volname'\n";
+        ($path) = ($answer->{path} // '') =~ m!\A(/[^\0-\x1f\x7f]+)\z!
+            or die "snapshot '$snapname' of '$volname' cannot be read: flatsnapd does not show its snapshots; "
+            . "'flatsnap doctor' tells why\n";
     } elsif ($scfg->{'flatsnap-dataset'}) {
         $path = '/dev/zvol/' . place($scfg) . "/$name";
     } else {
