@@ -93,6 +93,29 @@ sub rename_volume {
     return $plugin->cluster_lock_storage($id, 1, undef, sub { $plugin->rename_volume(scfg($id), $id, $name, $vmid, $to) });
 }
 
+sub activate_volumes {
+    my ($cfg, $volids, $snap) = @_;
+    for my $volid (@$volids) {
+        my ($id, $name) = parse_volume_id($volid);
+        activate_storage($cfg, $id);
+        $plugin->activate_volume($id, scfg($id), $name, $snap, {}, {});
+    }
+}
+
+sub deactivate_volumes {
+    my ($cfg, $volids, $snap) = @_;
+    for my $volid (@$volids) {
+        my ($id, $name) = parse_volume_id($volid);
+        $plugin->deactivate_volume($id, scfg($id), $name, $snap, {});
+    }
+}
+
+sub volume_has_feature {
+    my ($cfg, $feature, $volid, $snap, $running, $opts) = @_;
+    my ($id, $name) = parse_volume_id($volid);
+    return $plugin->volume_has_feature(scfg($id), $feature, $id, $name, $snap, $running, $opts);
+}
+
 sub volume_snapshot_rollback {
     my ($cfg, $volid, $snap) = @_;
     my ($id, $name) = parse_volume_id($volid);
