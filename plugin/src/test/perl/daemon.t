@@ -200,7 +200,9 @@ my $second = PVE::Storage::vdisk_alloc($cfg, 'flat', 100, 'raw', undef, 4096);
 is($second, volid('vm-100-disk-1'), 'and the next one');
 my $efi = PVE::Storage::vdisk_alloc($cfg, 'flat', 100, 'raw', undef, 528);
 is(PVE::Storage::volume_size_info($cfg, $efi), $zfs ? 1 << 20 : 528 << 10, 'EFI variables are no multiple of a MiB');
-my $cloudinit = PVE::Storage::vdisk_alloc($cfg, 'flat', 100, 'raw', asked('vm-100-cloudinit'), 4096);
+# As qemu-server asks for it.
+my @cloudinit = $zfs ? ('raw', 'vm-100-cloudinit') : ('qcow2', 'vm-100-cloudinit.qcow2');
+my $cloudinit = PVE::Storage::vdisk_alloc($cfg, 'flat', 100, @cloudinit, 4096);
 is($cloudinit, volid('vm-100-cloudinit'), 'cloud-init has a name of its own');
 my $state = PVE::Storage::vdisk_alloc($cfg, 'flat', 100, 'raw', asked('vm-100-state-before'), 8192);
 is(PVE::Storage::path($cfg, $state), place_of('vm-100-state-before'), 'so has memory');

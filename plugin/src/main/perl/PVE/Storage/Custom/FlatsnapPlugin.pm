@@ -515,6 +515,9 @@ sub bytes_on {
 
 sub alloc_image {
     my ($class, $storeid, $scfg, $vmid, $fmt, $name, $size) = @_;
+    # Wherever there is a path, qemu-server asks for a cloud-init drive in this format, whatever the storage has, and goes by
+    # the name of what it gets.
+    $fmt = 'raw' if $fmt eq 'qcow2' && defined($name) && $name =~ s/\A(vm-[0-9]+-cloudinit)\.qcow2\z/$1.raw/a;
     die "a container's volume needs a size here: flatsnap keeps raw images, no directories\n" if $fmt eq 'subvol';
     die "unsupported format '$fmt': flatsnap keeps raw images only\n" if $fmt ne 'raw';
     my $wanted = $class->wanted_name($storeid, $scfg, $vmid, $name);
