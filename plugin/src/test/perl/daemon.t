@@ -282,7 +282,8 @@ sub full_clone {
     my $to = PVE::Storage::vdisk_alloc($cfg, 'flat', $vmid, 'raw', undef, $size / 1024);
     PVE::Storage::activate_volumes($cfg, [$from], $snap);
     PVE::Storage::activate_volumes($cfg, [$to]);
-    my ($source, $target) = map { /\A(.*)\z/ } PVE::Storage::path($cfg, $from, $snap), PVE::Storage::path($cfg, $to);
+    my ($source) = PVE::Storage::path($cfg, $from, $snap) =~ /\A(.*)\z/;
+    my ($target) = PVE::Storage::path($cfg, $to) =~ /\A(.*)\z/;
     run('qemu-img', 'convert', '-n', '-f', 'raw', '-O', 'raw', $source, $target);
     PVE::Storage::deactivate_volumes($cfg, [$from], $snap);
     return $to;

@@ -43,8 +43,8 @@ sub activate_storage {
 sub path {
     my ($cfg, $volid, $snap) = @_;
     my ($id, $name) = parse_volume_id($volid);
-    my ($path) = $plugin->path(scfg($id), $name, $id, $snap);
-    return $path;
+    my @found = $plugin->path(scfg($id), $name, $id, $snap);
+    return wantarray ? @found : $found[0];
 }
 
 sub vdisk_alloc {

@@ -170,7 +170,7 @@ public final class SnapshotTree implements Tree {
             return Optional.of(name)
                     .filter(SnapshotId::looksLikeOne)
                     .flatMap(id -> catalog.find(new SnapshotId(id)))
-                    .map(DisksDirectory::new);
+                    .map(snapshot -> new DisksDirectory(IMAGES, snapshot));
         }
 
         @Override
@@ -282,7 +282,7 @@ public final class SnapshotTree implements Tree {
         @Override
         public Optional<Node> child(String name) {
             return switch (name) {
-                case DISKS -> Optional.of(new DisksDirectory(snapshot));
+                case DISKS -> Optional.of(new DisksDirectory(DISKS, snapshot));
                 case StoredFile.METADATA ->
                     Optional.of(StoredFile.replaced(
                             Inodes.number(name, snapshot.id()),
@@ -329,15 +329,23 @@ public final class SnapshotTree implements Tree {
     }
 
     private final class DisksDirectory implements Directory {
+        private final String place;
         private final Snapshot snapshot;
 
-        DisksDirectory(Snapshot snapshot) {
+        DisksDirectory(String place, Snapshot snapshot) {
+            this.place = place;
             this.snapshot = snapshot;
+        }
+
+        /** What becomes of a snapshot that is not shown is told to nobody. */
+        @Override
+        public boolean isKept() {
+            return place.equals(DISKS);
         }
 
         @Override
         public Attributes attributes() {
-            return Inodes.directory(access, DISKS, snapshot.takenAt(), snapshot.id());
+            return Inodes.directory(access, place, snapshot.takenAt(), snapshot.id());
         }
 
         @Override
