@@ -112,6 +112,16 @@ dies_with(qr/absolute path/, 'dots', sub { $plugin->check_config('x', { path => 
 dies_with(qr/does not name/, 'an option for zfs', sub { $plugin->check_config('x', { 'flatsnap-dataset' => '-r' }, 1, 1) });
 dies_with(qr/cannot be shared/, 'shared ZFS', sub { $plugin->check_config('x', { 'flatsnap-dataset' => 'a', shared => 1 }, 1, 1) });
 ok($plugin->check_config('x', { path => '/mnt/vms', shared => 1 }, 1, 1), 'a shared directory');
+# As PVE::API2::Storage::Config calls it: from level 13 on the other one.
+sub changed {
+    my ($id, $update) = @_;
+    return $plugin->on_update_hook($id, $update) if $ENV{FLATSNAP_TEST_API} < 13;
+    return $plugin->on_update_hook_full($id, $PVE::Storage::config->{ids}->{$id}, $update, [], {});
+}
+$PVE::Storage::config->{ids}->{z} = $zfs;
+dies_with(qr/cannot be shared/, 'ZFS, shared later', sub { changed('z', { shared => 1 }) });
+is(changed('flat', { shared => 1 }), undef, 'a directory, shared later');
+is(changed('z', { nodes => { pve1 => 1 } }), undef, 'ZFS, for certain nodes');
 
 # Without a daemon.
 my $disk = "$directory/store/images/100/vm-100-disk-0.raw";
@@ -121,19 +131,19 @@ close($handle);
 @PVE::SafeSyslog::logged = ();
 {
     local $SIG{__WARN__} = sub { };
-    within(2, 'activation', sub { ok(PVE::Storage::activate_storage(undef, 'flat'), 'down: the storage is usable') });
+    within(2, 'activation', sub { ok(PVE::Storage::activate_storage($PVE::Storage::config, 'flat'), 'down: the storage is usable') });
     like($PVE::SafeSyslog::logged[0], qr/warning: storage 'flat'.*systemctl status flatsnapd/, 'down: logged');
-    is_deeply([map { "$_->{volid} $_->{size}" } @{ PVE::Storage::vdisk_list(undef, 'flat')->{flat} }], ['flat:100/vm-100-disk-0.raw 540672'], 'down: listed');
+    is_deeply([map { "$_->{volid} $_->{size}" } @{ PVE::Storage::vdisk_list($PVE::Storage::config, 'flat')->{flat} }], ['flat:100/vm-100-disk-0.raw 540672'], 'down: listed');
     my $gone = { %$scfg, path => "$directory/none" };
     dies_with(qr/does not exist/, 'no directory', sub { $plugin->activate_storage('x', $gone) });
 }
-is(PVE::Storage::path(undef, 'flat:100/vm-100-disk-0.raw'), $disk, 'down: path');
+is(PVE::Storage::path($PVE::Storage::config, 'flat:100/vm-100-disk-0.raw'), $disk, 'down: path');
 ok($plugin->activate_volume('flat', $scfg, '100/vm-100-disk-0.raw'), 'down: a VM can start');
 dies_with(qr/does not exist/, 'no such volume', sub { $plugin->activate_volume('flat', $scfg, '100/vm-100-disk-9.raw') });
 my @status = $plugin->status('flat', $scfg);
 ok($status[3] && $status[0] >= $status[1], 'down: status');
-is(PVE::Storage::volume_size_info(undef, 'flat:100/vm-100-disk-0.raw'), 540672, 'down: size');
-dies_with(qr/cannot be reached.*systemctl status flatsnapd/, 'down: a snapshot', sub { PVE::Storage::volume_snapshot(undef, 'flat:100/vm-100-disk-0.raw', 's1') });
+is(PVE::Storage::volume_size_info($PVE::Storage::config, 'flat:100/vm-100-disk-0.raw'), 540672, 'down: size');
+dies_with(qr/cannot be reached.*systemctl status flatsnapd/, 'down: a snapshot', sub { PVE::Storage::volume_snapshot($PVE::Storage::config, 'flat:100/vm-100-disk-0.raw', 's1') });
 
 # Daemons that do not do what they should.
 for my $case (
@@ -167,14 +177,21 @@ for my $bad ('', '../x', '-r', 'a b', "a\n", 'x' x 41, 'a@b', undef) {
 }
 # What is sent: the request comes back as the name.
 daemon(sub { open(my $log, '>', "$directory/request"); print $log $_[1]; close($log); syswrite($_[0], answer(201, {})) });
-is(PVE::Storage::vdisk_alloc(undef, 'flat', 100, 'raw', undef, 528), 'flat:100/vm-100-disk-1.raw', 'the next free name');
+is(PVE::Storage::vdisk_alloc($PVE::Storage::config, 'flat', 100, 'raw', undef, 528), 'flat:100/vm-100-disk-1.raw', 'the next free name');
 open(my $log, '<', "$directory/request") or die;
 my $request = do { local $/ = undef; <$log> };
 like($request, qr!\APOST /v1/volumes\?place=\S*%2Fstore HTTP/1.1\r\n!, 'what is asked');
 is_deeply(JSON->new->decode($request =~ s/\A.*?\r\n\r\n//sr), { name => 'vm-100-disk-1', bytes => 540672 }, 'bytes for PVE\'s KiB');
 dies_with(qr/should belong/, 'another guest\'s name', sub { $plugin->alloc_image('flat', $scfg, 100, 'raw', '101/vm-101-disk-0.raw', 4) });
+dies_with(qr/needs a size/, 'a directory for a container', sub { $plugin->alloc_image('flat', $scfg, 100, 'subvol', undef, 0) });
 dies_with(qr/raw images only/, 'qcow2', sub { $plugin->alloc_image('flat', $scfg, 100, 'qcow2', undef, 4) });
 ok(!$plugin->volume_has_feature($scfg, 'clone', 'flat', '100/vm-100-disk-0.raw', undef, 0, { valid_target_formats => ['qcow2'] }), 'no clone to qcow2');
 ok($plugin->volume_has_feature($scfg, 'clone', 'flat', '100/vm-100-disk-0.raw', 's1', 1, {}), 'clone of a snapshot');
+# A snapshot's file is where flatsnapd says, if it says so.
+answering(200, { name => 's1', id => 'abc', bytes => 7, path => '/snapshots/.images/abc/vm-100-disk-0.raw' });
+is(scalar $plugin->path($zfs, 'vm-100-disk-0', 'z', 's1'), '/snapshots/.images/abc/vm-100-disk-0.raw', 'a snapshot of a device');
+is_deeply([$plugin->path($zfs, 'vm-100-disk-0', 'z', 's1')], ['/snapshots/.images/abc/vm-100-disk-0.raw', 100, 'images'], 'in a list');
+answering(200, { name => 's1', id => 'abc', bytes => 7 });
+dies_with(qr/cannot be read.*flatsnap doctor/, 'a snapshot that is not shown', sub { $plugin->path($zfs, 'vm-100-disk-0', 'z', 's1') });
 stop();
 done_testing();

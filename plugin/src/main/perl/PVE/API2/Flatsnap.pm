@@ -353,7 +353,7 @@ $register->(
             '/v1/volumes/' . $escape->($disk) . '/snapshots/' . $escape->($found->{name}) . $query->(place => $place),
         );
         die "'$disk' of now is not the one of snapshot '$found->{name}'\n" if $entry->{id} ne $found->{id};
-        die "the image of '$disk' cannot be read as a file\n" if !defined($entry->{path});
+        die "the image of '$disk' cannot be read as a file: flatsnapd does not show it; 'flatsnap doctor' tells why\n" if !defined($entry->{path});
 
         # The proxy, which is not root, fetches it from a pipe that is its own.
         my (undef, undef, undef, $group) = getpwnam('www-data') or die "there is no user www-data\n";

@@ -27,7 +27,12 @@ sub parse_volume_id {
     die "unable to parse volume ID '$volid'\n";
 }
 
-sub scfg { return $config->{ids}->{ $_[0] } // die "storage '$_[0]' does not exist\n"; }
+sub storage_config {
+    my ($cfg, $id) = @_;
+    return $cfg->{ids}->{$id} // die "storage '$id' does not exist\n";
+}
+
+sub scfg { return storage_config($config, $_[0]); }
 
 sub activate_storage {
     my ($cfg, $id) = @_;
@@ -38,8 +43,8 @@ sub activate_storage {
 sub path {
     my ($cfg, $volid, $snap) = @_;
     my ($id, $name) = parse_volume_id($volid);
-    my ($path) = $plugin->path(scfg($id), $name, $id, $snap);
-    return $path;
+    my @found = $plugin->path(scfg($id), $name, $id, $snap);
+    return wantarray ? @found : $found[0];
 }
 
 sub vdisk_alloc {
@@ -86,6 +91,29 @@ sub rename_volume {
     my ($id, $name) = parse_volume_id($volid);
     activate_storage($cfg, $id);
     return $plugin->cluster_lock_storage($id, 1, undef, sub { $plugin->rename_volume(scfg($id), $id, $name, $vmid, $to) });
+}
+
+sub activate_volumes {
+    my ($cfg, $volids, $snap) = @_;
+    for my $volid (@$volids) {
+        my ($id, $name) = parse_volume_id($volid);
+        activate_storage($cfg, $id);
+        $plugin->activate_volume($id, scfg($id), $name, $snap, {}, {});
+    }
+}
+
+sub deactivate_volumes {
+    my ($cfg, $volids, $snap) = @_;
+    for my $volid (@$volids) {
+        my ($id, $name) = parse_volume_id($volid);
+        $plugin->deactivate_volume($id, scfg($id), $name, $snap, {});
+    }
+}
+
+sub volume_has_feature {
+    my ($cfg, $feature, $volid, $snap, $running, $opts) = @_;
+    my ($id, $name) = parse_volume_id($volid);
+    return $plugin->volume_has_feature(scfg($id), $feature, $id, $name, $snap, $running, $opts);
 }
 
 sub volume_snapshot_rollback {

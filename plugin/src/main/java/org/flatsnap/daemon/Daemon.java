@@ -36,6 +36,7 @@ import org.flatsnap.model.Problem.Code;
 import org.flatsnap.query.Moments;
 import org.flatsnap.server.ApiServer;
 import org.flatsnap.server.Doors;
+import org.flatsnap.server.ShownImages;
 import org.flatsnap.store.KnownStores;
 import org.flatsnap.view.SnapshotTree;
 import org.slf4j.Logger;
@@ -49,6 +50,7 @@ public final class Daemon implements AutoCloseable {
 
     private final Deque<AutoCloseable> parts = new ArrayDeque<>();
     private Supplier<Finding> view;
+    private ShownImages shown = (snapshot, disk) -> Optional.empty();
 
     /** @param manager by whom VMs are known, and how they are brought to stand still */
     private record Hypervisor(Manager manager, Standstill standstill, Optional<Watch> watch) {}
@@ -112,8 +114,8 @@ public final class Daemon implements AutoCloseable {
                         configuration.retireGrace())));
         engine.start(Daemon::tellServiceManager);
         mount(configuration.view(), new SnapshotTree(catalog, engine, new Moments(clock), configuration.viewAccess()));
-        ApiServer server =
-                own(new ApiServer(engine, catalog, doors(configuration), state, clock, () -> findings(hypervisor)));
+        ApiServer server = own(
+                new ApiServer(engine, catalog, doors(configuration), state, clock, () -> findings(hypervisor), shown));
         server.start();
     }
 
@@ -167,6 +169,8 @@ public final class Daemon implements AutoCloseable {
             view = () -> mounted.isMounted()
                     ? Finding.ok("view", "mounted at " + mountPoint)
                     : failed(mountPoint, "somebody unmounted it");
+            shown = (snapshot, disk) -> Optional.of(mountPoint.resolve(SnapshotTree.image(snapshot, disk)))
+                    .filter(file -> mounted.isMounted());
         } catch (IOException e) {
             LOG.error("snapshots cannot be shown at {}: {}", mountPoint, e.getMessage());
             Finding finding = failed(mountPoint, e.getMessage());

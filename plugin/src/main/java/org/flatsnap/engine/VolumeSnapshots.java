@@ -73,7 +73,7 @@ public final class VolumeSnapshots {
      * A snapshot as far as it is of one volume.
      *
      * @param bytes the size of the image
-     * @param path a file from which the image can be read; empty in lists, and where an image has no file
+     * @param path a file from which the image can be read; empty in lists, and where storage has no file of it
      */
     public record Entry(SnapshotName name, SnapshotId id, Instant takenAt, long bytes, Optional<String> path) {
         /** Checks that nothing is missing. */
@@ -83,6 +83,11 @@ public final class VolumeSnapshots {
             requireNonNull(takenAt, "takenAt");
             // JSON leaves out what is empty.
             path = path == null ? Optional.empty() : path;
+        }
+
+        /** The same where it can be read there. */
+        public Entry at(Optional<Path> file) {
+            return new Entry(name, id, takenAt, bytes, file.map(Path::toString));
         }
 
         private static Entry of(Snapshot snapshot, VolumeRef volume) {
@@ -110,9 +115,8 @@ public final class VolumeSnapshots {
     public Entry show(VolumeRef volume, SnapshotName name) {
         Store store = stores.at(volume.place());
         Snapshot snapshot = images.require(store, volume, name);
-        Entry entry = Entry.of(snapshot, volume);
-        Optional<Path> file = store.image(snapshot, volume.name().disk()).file();
-        return new Entry(entry.name(), entry.id(), entry.takenAt(), entry.bytes(), file.map(Path::toString));
+        return Entry.of(snapshot, volume)
+                .at(store.image(snapshot, volume.name().disk()).file());
     }
 
     /**

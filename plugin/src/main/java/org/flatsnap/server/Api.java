@@ -103,6 +103,7 @@ final class Api {
     private final AuditLog audit;
     private final Supplier<List<Finding>> findings;
     private final ShownSnapshots shown;
+    private final ShownImages images;
 
     Api(
             Engine engine,
@@ -111,7 +112,8 @@ final class Api {
             SnapshotSearch search,
             TokenPaths tokens,
             AuditLog audit,
-            Supplier<List<Finding>> findings) {
+            Supplier<List<Finding>> findings,
+            ShownImages images) {
         this.engine = engine;
         this.catalog = catalog;
         this.gate = gate;
@@ -120,6 +122,7 @@ final class Api {
         this.audit = audit;
         this.findings = findings;
         this.shown = new ShownSnapshots(engine);
+        this.images = images;
     }
 
     private record Health(String version, Collection<Operations.Status> underWay) {}
@@ -160,7 +163,7 @@ final class Api {
         routes.get("/v1/tokens", tokens::list, Action.LIST_TOKENS);
         routes.post("/v1/tokens", tokens::create, Action.CREATE_TOKEN);
         routes.delete("/v1/tokens/{token}", tokens::revoke, Action.REVOKE_TOKEN);
-        new VolumePaths(engine).register(routes);
+        new VolumePaths(engine, images).register(routes);
     }
 
     static boolean changes(Context context) {

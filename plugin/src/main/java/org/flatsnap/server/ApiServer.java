@@ -63,6 +63,7 @@ public final class ApiServer implements AutoCloseable {
      * @param state the directory for tokens and audit log
      * @param clock its zone is where a date without one is meant
      * @param moreFindings what the doctor is to tell beyond what the engine examines
+     * @param shown where images can be read that have no file on storage
      * @throws Problem if tokens, audit log, certificate or key cannot be used
      */
     public ApiServer(
@@ -71,7 +72,8 @@ public final class ApiServer implements AutoCloseable {
             Doors doors,
             Path state,
             Clock clock,
-            Supplier<List<Finding>> moreFindings) {
+            Supplier<List<Finding>> moreFindings,
+            ShownImages shown) {
         this.engine = engine;
         this.doors = doors;
         this.moreFindings = requireNonNull(moreFindings);
@@ -80,9 +82,20 @@ public final class ApiServer implements AutoCloseable {
         this.audit = AuditLog.open(state.resolve("audit"), clock);
         this.gate = new Gate(engine, catalog, doors.rules(), tokens, audit, clock);
         SnapshotSearch search = new SnapshotSearch(engine, new QueryLanguage(new Moments(clock)));
-        this.api = new Api(engine, catalog, gate, search, new TokenPaths(tokens, clock), audit, this::findings);
+        this.api = new Api(engine, catalog, gate, search, new TokenPaths(tokens, clock), audit, this::findings, shown);
         this.socket = new SocketFile(doors.socket(), doors.socketGroup());
         this.javalin = Javalin.create(this::configure);
+    }
+
+    /** The same where no images are shown. */
+    public ApiServer(
+            Engine engine,
+            Catalog catalog,
+            Doors doors,
+            Path state,
+            Clock clock,
+            Supplier<List<Finding>> moreFindings) {
+        this(engine, catalog, doors, state, clock, moreFindings, (snapshot, disk) -> Optional.empty());
     }
 
     private List<Finding> findings() {

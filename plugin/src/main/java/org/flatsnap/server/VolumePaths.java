@@ -36,9 +36,11 @@ final class VolumePaths {
     private static final Set<String> TYPES = new TreeSet<>(Set.of("lxc", "qemu"));
 
     private final Engine engine;
+    private final ShownImages shown;
 
-    VolumePaths(Engine engine) {
+    VolumePaths(Engine engine, ShownImages shown) {
         this.engine = engine;
+        this.shown = shown;
     }
 
     private record Listed(List<VolumeReport> volumes) {}
@@ -171,7 +173,12 @@ final class VolumePaths {
     }
 
     private void snapshot(Context context) {
-        context.json(engine.volumeSnapshots().show(volume(context), named(context)));
+        VolumeRef volume = volume(context);
+        VolumeSnapshots.Entry entry = engine.volumeSnapshots().show(volume, named(context));
+        context.json(
+                entry.path().isPresent()
+                        ? entry
+                        : entry.at(shown.file(entry.id(), volume.name().disk())));
     }
 
     private void take(Context context, OperationId operation) throws IOException {

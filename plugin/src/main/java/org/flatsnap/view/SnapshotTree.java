@@ -23,7 +23,9 @@ import org.flatsnap.fuseview.MountedTree;
 import org.flatsnap.fuseview.Node;
 import org.flatsnap.fuseview.Tree;
 import org.flatsnap.model.DiskImage;
+import org.flatsnap.model.DiskName;
 import org.flatsnap.model.Snapshot;
+import org.flatsnap.model.SnapshotId;
 import org.flatsnap.model.VmId;
 import org.flatsnap.query.Moments;
 import org.flatsnap.store.Content;
@@ -41,15 +43,21 @@ import org.flatsnap.store.StoreStatus;
  * /&lt;vm&gt;/today, yesterday -> &lt;yyyy-mm-dd&gt;   not listed
  * /&lt;id of a VM&gt; -> &lt;vm&gt;                  not listed
  * /.retired/&lt;vm&gt;/&lt;yyyy-mm-dd&gt;/&lt;name&gt;/...       snapshots all of whose disks are gone; .retired is not listed
+ * /.images/&lt;id of a snapshot&gt;/&lt;disk&gt;.raw  not listed
  * </pre>
  *
  * and what {@link QueryDirectories} finds.
+ *
+ * <p>What lies below {@code .images} stays where it is whatever becomes of names, and is there from the moment an image is
+ * complete: a manager that takes the disks of a snapshot one by one may read what it has.
  *
  * <p>{@link ViewAccess} says who may read what. Safe for use by several threads.
  */
 public final class SnapshotTree implements Tree {
     static final String LATEST = "latest";
     private static final String DISKS = "disks";
+    private static final String IMAGES = ".images";
+    private static final String SUFFIX = ".raw";
     private static final Duration KEPT = Duration.ofDays(1);
 
     private final Catalog catalog;
@@ -85,6 +93,11 @@ public final class SnapshotTree implements Tree {
         return mounted;
     }
 
+    /** Where an image is as seen from the root, for as long as its snapshot stands. */
+    public static Path image(SnapshotId snapshot, DiskName disk) {
+        return Path.of(IMAGES, snapshot.value(), disk + SUFFIX);
+    }
+
     @Override
     public Duration validity() {
         return validity;
@@ -118,12 +131,13 @@ public final class SnapshotTree implements Tree {
         @Override
         public Optional<Node> child(String name) {
             Optional<Node> vm = paths.labels().find(name).map(VmDirectory::new);
-            if (vm.isPresent()) {
-                return vm;
-            }
-            return name.equals(TreePaths.RETIRED)
-                    ? Optional.of(new RetiredVms())
-                    : queries.find(name).or(() -> byId(name));
+            return vm.isPresent()
+                    ? vm
+                    : switch (name) {
+                        case TreePaths.RETIRED -> Optional.of(new RetiredVms());
+                        case IMAGES -> Optional.of(new ImagesDirectory());
+                        default -> queries.find(name).or(() -> byId(name));
+                    };
         }
 
         private Optional<Node> byId(String name) {
@@ -140,6 +154,31 @@ public final class SnapshotTree implements Tree {
             paths.labels()
                     .forEach((label, vm) ->
                             consumer.accept(new DirectoryEntry(label, Node.Kind.DIRECTORY, Inodes.number("vm", vm))));
+        }
+    }
+
+    private final class ImagesDirectory implements Directory {
+        @Override
+        public boolean isKept() {
+            return false;
+        }
+
+        @Override
+        public Attributes attributes() {
+            return Inodes.directory(access, "entrance", Instant.EPOCH, IMAGES);
+        }
+
+        @Override
+        public Optional<Node> child(String name) {
+            return Optional.of(name)
+                    .filter(SnapshotId::looksLikeOne)
+                    .flatMap(id -> catalog.find(new SnapshotId(id)))
+                    .map(snapshot -> new DisksDirectory(IMAGES, snapshot));
+        }
+
+        @Override
+        public void forEachEntry(Consumer<DirectoryEntry> consumer) {
+            // They would be every snapshot there is once more.
         }
     }
 
@@ -352,7 +391,7 @@ public final class SnapshotTree implements Tree {
         @Override
         public Optional<Node> child(String name) {
             return switch (name) {
-                case DISKS -> Optional.of(new DisksDirectory(snapshot));
+                case DISKS -> Optional.of(new DisksDirectory(DISKS, snapshot));
                 case StoredFile.METADATA ->
                     Optional.of(StoredFile.replaced(
                             Inodes.number(name, snapshot.id()),
@@ -399,16 +438,23 @@ public final class SnapshotTree implements Tree {
     }
 
     private final class DisksDirectory implements Directory {
-        private static final String SUFFIX = ".raw";
+        private final String place;
         private final Snapshot snapshot;
 
-        DisksDirectory(Snapshot snapshot) {
+        DisksDirectory(String place, Snapshot snapshot) {
+            this.place = place;
             this.snapshot = snapshot;
+        }
+
+        /** What becomes of a snapshot that is not shown is told to nobody. */
+        @Override
+        public boolean isKept() {
+            return place.equals(DISKS);
         }
 
         @Override
         public Attributes attributes() {
-            return Inodes.directory(access, DISKS, snapshot.takenAt(), snapshot.id());
+            return Inodes.directory(access, place, snapshot.takenAt(), snapshot.id());
         }
 
         @Override

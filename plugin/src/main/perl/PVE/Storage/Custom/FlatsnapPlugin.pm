@@ -119,9 +119,15 @@ sub check_config {
             if !$checked->{path} == !$checked->{'flatsnap-dataset'};
         place($checked);
     }
-    die "storage '$storeid': a dataset of ZFS belongs to one host and cannot be shared\n"
-        if $checked->{shared} && $checked->{'flatsnap-dataset'};
+    refuse_shared_dataset($storeid, $checked);
     return $checked;
+}
+
+sub refuse_shared_dataset {
+    my ($storeid, $scfg) = @_;
+    die "storage '$storeid': a dataset of ZFS belongs to one host and cannot be shared\n"
+        if $scfg->{shared} && $scfg->{'flatsnap-dataset'};
+    return;
 }
 
 # The daemon's name of the store, untainted.
@@ -146,9 +152,17 @@ sub on_add_hook {
     return;
 }
 
-sub on_update_hook { return; }
+# What PVE checks of a change is the change alone.
+sub on_update_hook {
+    my ($class, $storeid, $update) = @_;
+    return $class->on_update_hook_full($storeid, PVE::Storage::storage_config(PVE::Storage::config(), $storeid), $update);
+}
 
-sub on_update_hook_full { return; }
+sub on_update_hook_full {
+    my ($class, $storeid, $scfg, $update, $delete, $sensitive) = @_;
+    refuse_shared_dataset($storeid, { %$scfg, %$update });
+    return;
+}
 
 sub on_delete_hook {
     my ($class, $storeid, $scfg) = @_;
@@ -321,9 +335,11 @@ sub filesystem_path {
     my ($vtype, undef, $vmid) = $class->parse_volname($volname);
     my $path;
     if (defined($snapname)) {
+        # Of a file, its clone; of a ZFS volume, where flatsnapd's view shows it, so that nothing has to be made and taken back.
         my $answer = call($scfg, GET => route($scfg, $name, 'snapshots', snapshot_name($snapname)), undef, $SOON);
-        ($path) = field($answer, 'path') =~ m!\A(/[^\0-\x1f\x7f]+)\z!
-            or die "flatsnapd gave no path of snapshot '$snapname' of '$volname'\n";
+        ($path) = ($answer->{path} // '') =~ m!\A(/[^\0-\x1f\x7f]+)\z!
+            or die "snapshot '$snapname' of '$volname' cannot be read: flatsnapd does not show its snapshots; "
+            . "'flatsnap doctor' tells why\n";
     } elsif ($scfg->{'flatsnap-dataset'}) {
         $path = '/dev/zvol/' . place($scfg) . "/$name";
     } else {
@@ -499,6 +515,10 @@ sub bytes_on {
 
 sub alloc_image {
     my ($class, $storeid, $scfg, $vmid, $fmt, $name, $size) = @_;
+    # Wherever there is a path, qemu-server asks for a cloud-init drive in this format, whatever the storage has, and goes by
+    # the name of what it gets.
+    $fmt = 'raw' if $fmt eq 'qcow2' && defined($name) && $name =~ s/\A(vm-[0-9]+-cloudinit)\.qcow2\z/$1.raw/a;
+    die "a container's volume needs a size here: flatsnap keeps raw images, no directories\n" if $fmt eq 'subvol';
     die "unsupported format '$fmt': flatsnap keeps raw images only\n" if $fmt ne 'raw';
     my $wanted = $class->wanted_name($storeid, $scfg, $vmid, $name);
     my ($kib) = $size =~ /\A([0-9]+)\z/a or die "'$size' is not a size in KiB\n";

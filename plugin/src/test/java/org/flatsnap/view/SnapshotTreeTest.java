@@ -19,6 +19,7 @@ import java.util.stream.Stream;
 import org.flatsnap.fuseview.MountOptions;
 import org.flatsnap.fuseview.MountedTree;
 import org.flatsnap.model.Description;
+import org.flatsnap.model.DiskName;
 import org.flatsnap.model.Labels;
 import org.flatsnap.model.OperationId;
 import org.flatsnap.model.Snapshot;
@@ -173,6 +174,23 @@ class SnapshotTreeTest {
             assertThat(directory(snapshot)).doesNotExist();
             assertThat(open.readAllBytes()).hasSize((1 << 20) - 1).startsWith('0');
         }
+    }
+
+    /** A manager that takes the disks one by one reads what it has; nobody else is shown it. */
+    @Test
+    void anImageStandsUnderTheIdOfItsSnapshotAlsoBeforeThatIsShown() throws IOException {
+        Snapshot snapshot = bench.take(vm, "s0");
+        bench.catalog().put(snapshot.with(snapshot.labels().underWay(true)));
+        Path image = mountPoint.resolve(SnapshotTree.image(snapshot.id(), new DiskName("vda")));
+
+        assertThat(find("-mindepth", "1")).isEmpty();
+        assertThat(Bench.read(image)).isEqualTo("v0");
+        assertThat(ls(".images")).isEmpty();
+
+        bench.catalog().put(snapshot);
+        assertThat(Bench.read(image)).isEqualTo("v0");
+        bench.delete(vm, "s0");
+        assertThat(image).doesNotExist();
     }
 
     /** As find and cp do, which go from directory to file while others delete. */
