@@ -256,9 +256,14 @@ public final class RaceRun {
             say("of " + what + " it is not known what was done, see the violations");
             return 0;
         }
-        events.forEach((door, seen) -> RaceChecker.check(RaceModel.with(first, history.made()), seen)
-                .ifPresent(why -> figures.violation(what + ", " + door + ": " + why)));
-        return events.values().stream().flatMap(List::stream).distinct().count();
+        RaceModel start = RaceModel.with(first, history.made());
+        List<RaceEvent<RaceModel>> all = events.values().stream().flatMap(List::stream).distinct().toList();
+        // One order for all doors is one for each, and the more was seen the sooner it is found.
+        if (RaceChecker.check(start, all).isPresent()) {
+            events.forEach((door, seen) -> RaceChecker.check(start, seen)
+                    .ifPresent(why -> figures.violation(what + ", " + door + ": " + why)));
+        }
+        return all.size();
     }
 
     /** Pauses and stops happen in the course of work on a VM: those of one VM never overlap, those of different ones do. */
