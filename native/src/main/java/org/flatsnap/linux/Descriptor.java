@@ -34,6 +34,11 @@ public final class Descriptor implements AutoCloseable {
         return number;
     }
 
+    /** The name by which it was opened. */
+    Path path() {
+        return path;
+    }
+
     /**
      * Calls ioctl(2) with a request that only fills a buffer, an {@code _IOR} of asm-generic/ioctl.h.
      *

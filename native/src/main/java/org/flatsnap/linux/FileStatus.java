@@ -23,6 +23,7 @@ public record FileStatus(
     private static final int STATX_BASIC_STATS = 0x7ff;
     private static final int STATX_BTIME = 0x800;
     private static final int AT_FDCWD = -100;
+    private static final int AT_EMPTY_PATH = 0x1000;
     private static final int MASK = 0;
     private static final int OWNER = 20;
     private static final int GROUP = 24;
@@ -36,8 +37,17 @@ public record FileStatus(
 
     /** Reads the status, following symbolic links. */
     public static FileStatus of(Path path) throws IOException {
+        return read(AT_FDCWD, path.toString(), 0, path);
+    }
+
+    /** Reads the status of an open file, whatever name it has or had. */
+    static FileStatus of(Descriptor open) throws IOException {
+        return read(open.number(), "", AT_EMPTY_PATH, open.path());
+    }
+
+    private static FileStatus read(int directory, String name, int flags, Path path) throws IOException {
         try (Memory status = new Memory(SIZE)) {
-            C.statx(AT_FDCWD, path.toString(), 0, STATX_BASIC_STATS | STATX_BTIME, status);
+            C.statx(directory, name, flags, STATX_BASIC_STATS | STATX_BTIME, status);
             boolean knowsMaking = (status.getInt(MASK) & STATX_BTIME) != 0;
             return new FileStatus(
                     Short.toUnsignedInt(status.getShort(MODE)),

@@ -22,8 +22,8 @@ public final class Flock implements AutoCloseable {
     }
 
     /**
-     * Takes the lock if it is free, without waiting. The file is made if it is missing and never removed: a lock on a removed
-     * file excludes nobody.
+     * Takes the lock if it is free, without waiting. The file is made if it is missing. Where somebody removes it, whoever
+     * takes the lock has to ask {@link #stillLocks}: a lock on a removed file excludes nobody.
      *
      * @return the lock, or nothing if somebody else holds it
      */
@@ -38,6 +38,22 @@ public final class Flock implements AutoCloseable {
                 return Optional.empty();
             }
             throw new ErrnoException("flock", file, e);
+        }
+    }
+
+    /**
+     * Whether a name leads to the file that is locked: between its opening and its locking it may have been removed, and
+     * another one made in its place. While this is held and only its holder removes the file, the answer stays the same.
+     */
+    public boolean stillLocks(Path file) throws IOException {
+        try {
+            // While it is open here, no other file gets its inode.
+            return FileStatus.of(file).inode() == FileStatus.of(descriptor).inode();
+        } catch (ErrnoException e) {
+            if (e.errno() == Errno.ENOENT) {
+                return false;
+            }
+            throw e;
         }
     }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -24,6 +25,20 @@ class FlockTest {
         Optional<Flock> again = Flock.tryLock(file);
         assertThat(again).isPresent();
         again.get().close();
+    }
+
+    @Test
+    void aLockOnAFileThatWasRemovedSaysSoEvenWhenThereIsAnotherOfItsName(@TempDir Path directory) throws Exception {
+        Path file = directory.resolve("lock");
+        try (Flock held = Flock.tryLock(file).orElseThrow()) {
+            assertThat(held.stillLocks(file)).isTrue();
+            Files.delete(file);
+            assertThat(held.stillLocks(file)).isFalse();
+            try (Flock other = Flock.tryLock(file).orElseThrow()) {
+                assertThat(other.stillLocks(file)).isTrue();
+                assertThat(held.stillLocks(file)).isFalse();
+            }
+        }
     }
 
     @Test

@@ -137,7 +137,7 @@ public final class Engine implements AutoCloseable {
         Mirror mirror = new Mirror(catalog);
         this.recovery = new Recovery(stores, manager, catalog, finishing, operations, guarding, notes, mirror);
         this.following = new FollowOthers(stores, mirror, this::doubt);
-        this.foreign = new ForeignSnapshots(references, stores, manager, catalog);
+        this.foreign = new ForeignSnapshots(references, stores, manager, catalog, Store::foreign);
         this.expiring = new ExpireSnapshots(catalog, changing, clock, settings.retireGrace());
         VolumeImages images = new VolumeImages(stores, catalog, changing, clock, settings.retireGrace());
         this.volumes = new ManagedVolumes(stores, images, operations);
@@ -192,6 +192,7 @@ public final class Engine implements AutoCloseable {
     /** What is done every few seconds; any thread may do it. */
     void keepHouse() {
         recovery.again();
+        foreign.again();
         kept.ifPresent(KeptSnapshots::follow);
     }
 

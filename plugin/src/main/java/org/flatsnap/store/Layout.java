@@ -153,6 +153,10 @@ final class Layout {
             // Removed since its parent was listed.
             return List.of();
         } catch (DirectoryIteratorException e) {
+            if (e.getCause() instanceof NoSuchFileException) {
+                // Removed since it was opened.
+                return List.of();
+            }
             throw e.getCause();
         }
         return entries;

@@ -1,23 +1,27 @@
 package org.flatsnap.store;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.Comparator;
 import java.util.Optional;
-import java.util.stream.Stream;
 import org.flatsnap.linux.Errno;
 import org.flatsnap.linux.ErrnoException;
 import org.flatsnap.linux.Flock;
 import org.flatsnap.model.Problem;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * One operation's unpublished files. The owner holds a flock in the directory, so that recovery, on whichever node, knows
- * the directory of a living owner from one left behind.
+ * One operation's unpublished files. Its owner is who holds the flock on the file {@code owner} in the directory, so that
+ * recovery, on whichever node, knows the directory of a living owner from one left behind. Only the owner removes anything, that
+ * file last: until then nobody else can become the owner, and whoever does in the moment after it finds an empty directory.
  */
 final class Staging implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Staging.class);
     private static final String OWNER = "owner";
     private static final Duration PATIENCE = Duration.ofMillis(500);
     private static final Duration POLL = Duration.ofMillis(20);
@@ -50,12 +54,16 @@ final class Staging implements AutoCloseable {
             }
             abandoned.get().close();
         }
-        Files.createDirectory(directory);
+        try {
+            Files.createDirectory(directory);
+        } catch (FileAlreadyExistsException e) {
+            // Whoever looks for what a dead owner left makes its directory to keep others out.
+            return Optional.empty();
+        }
         try {
             return adopt(directory);
         } catch (IOException e) {
-            Files.deleteIfExists(directory.resolve(OWNER));
-            Files.deleteIfExists(directory);
+            removeIfEmpty(directory);
             throw e;
         }
     }
@@ -72,12 +80,19 @@ final class Staging implements AutoCloseable {
             }
             throw e;
         }
-        if (lock.isPresent() && !Files.exists(file)) {
-            // The last owner removed it while it was opened here.
-            lock.get().close();
+        if (lock.isEmpty()) {
             return Optional.empty();
         }
-        return lock.map(held -> new Staging(directory, held));
+        boolean owned = false;
+        try {
+            // The last owner may have removed it while it was opened here, and somebody begun anew under the same name.
+            owned = lock.get().stillLocks(file);
+        } finally {
+            if (!owned) {
+                lock.get().close();
+            }
+        }
+        return owned ? Optional.of(new Staging(directory, lock.get())) : Optional.empty();
     }
 
     /** Removes a directory unless its owner lives. Absent is fine. */
@@ -119,22 +134,37 @@ final class Staging implements AutoCloseable {
     public void close() throws IOException {
         try (owner) {
             if (!kept) {
-                deleteTree(directory);
+                clear();
             }
         }
     }
 
-    /** Absent is fine. */
-    static void deleteTree(Path directory) throws IOException {
-        if (!Files.exists(directory)) {
-            return;
-        }
-        try (Stream<Path> walk = Files.walk(directory)) {
-            for (Path path : (Iterable<Path>) walk.sorted(Comparator.reverseOrder())::iterator) {
-                Files.deleteIfExists(path);
+    private void clear() throws IOException {
+        Path last = directory.resolve(OWNER);
+        for (Path entry : Layout.entries(directory)) {
+            if (!entry.equals(last)) {
+                deleteTree(entry);
             }
-        } catch (UncheckedIOException e) {
-            throw e.getCause();
         }
+        Files.deleteIfExists(last);
+        removeIfEmpty(directory);
+    }
+
+    private static void removeIfEmpty(Path directory) throws IOException {
+        try {
+            Files.deleteIfExists(directory);
+        } catch (DirectoryNotEmptyException e) {
+            LOG.debug("{} has another owner already", directory, e);
+        }
+    }
+
+    /** Removes a directory with all it holds, or a file. Absent is fine. */
+    static void deleteTree(Path tree) throws IOException {
+        if (Files.isDirectory(tree, LinkOption.NOFOLLOW_LINKS)) {
+            for (Path entry : Layout.entries(tree)) {
+                deleteTree(entry);
+            }
+        }
+        Files.deleteIfExists(tree);
     }
 }

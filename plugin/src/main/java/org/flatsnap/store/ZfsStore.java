@@ -668,7 +668,7 @@ public final class ZfsStore extends FiledStore {
             }
             for (Path directory : Layout.entries(layout().staging())) {
                 if (directory.toString().endsWith("-" + intent.operation())) {
-                    Staging.deleteTree(directory);
+                    Staging.remove(directory);
                 }
             }
         });

@@ -253,8 +253,9 @@ class RaceCheckerTest {
         for (long from : new long[] {0, 5, 50}) {
             asked.add(Optional.of("operation"), true, "s1", from, from + 10, take(1));
         }
-        asked.add(30, 40, RaceModel.deleted("s1", seen(1)));
-        assertThat(RaceChecker.check(START, asked.events(violations::add))).isEmpty();
+        asked.add(30, 40, RaceDoor.API, RaceModel.deleted("s1", seen(1)));
+        assertThat(RaceChecker.check(START, asked.events(violations::add).get(RaceDoor.API)))
+                .isEmpty();
         assertThat(violations).isEmpty();
 
         asked.add(Optional.of("operation"), true, "s2", 60, 70, take(2));
@@ -270,8 +271,62 @@ class RaceCheckerTest {
         asked.add(Optional.of("operation"), false, "unknown", 0, 10, gone);
         asked.add(Optional.empty(), true, "s1", 1, 4, take(1));
         asked.add(Optional.of("operation"), false, "unknown", 6, 12, gone);
-        assertThat(RaceChecker.check(START, asked.events(why -> {}))).isEmpty();
+        assertThat(RaceChecker.check(START, asked.events(why -> {}).get(RaceDoor.API)))
+                .isEmpty();
         asked.add(Optional.of("another"), false, "unknown", 6, 12, gone);
-        assertThat(RaceChecker.check(START, asked.events(why -> {}))).isPresent();
+        assertThat(RaceChecker.check(START, asked.events(why -> {}).get(RaceDoor.API)))
+                .isPresent();
+    }
+
+    private static List<RaceDoor> impossible(RaceHistory asked) {
+        List<RaceDoor> doors = new ArrayList<>();
+        asked.events(why -> {}).forEach((door, events) -> {
+            if (RaceChecker.check(START, events).isPresent()) {
+                doors.add(door);
+            }
+        });
+        return doors;
+    }
+
+    // |--------------------take s1--------------------|
+    //    |--list: s1--|  |--view lists nothing--|       |--view lists nothing--|
+    @Test
+    void theViewMayShowAChangeLaterThanTheApiButNotLaterThanItsAnswer() {
+        RaceHistory asked = new RaceHistory();
+        asked.add(Optional.empty(), true, "s1", 0, 40, take(1));
+        asked.add(Optional.empty(), true, "s1", 5, 10, List.of(list(seen(1))));
+        asked.add(15, 20, RaceDoor.LISTING, RaceModel.viewed(Set.of()));
+        asked.add(25, 30, RaceDoor.LATEST, RaceModel.latest("s1"));
+        asked.add(35, 38, RaceDoor.LISTING, RaceModel.viewed(Set.of()));
+        assertThat(impossible(asked)).isEmpty();
+        asked.add(41, 50, RaceDoor.LISTING, RaceModel.viewed(Set.of()));
+        assertThat(impossible(asked)).containsExactly(RaceDoor.LISTING);
+        asked.add(41, 50, RaceDoor.FILES, RaceModel.unknownDisk("copy", "s1", Set.of("vda")));
+        assertThat(impossible(asked)).containsExactly(RaceDoor.LISTING, RaceDoor.FILES);
+    }
+
+    // |----------------------take s1----------------------|
+    //    |--view lists s1--|  |--view lists nothing--|
+    @Test
+    void whatTheViewHasShownDoesNotGoAwayAgain() {
+        RaceHistory asked = new RaceHistory();
+        asked.add(Optional.empty(), true, "s1", 0, 40, take(1));
+        asked.add(5, 10, RaceDoor.LISTING, RaceModel.viewed(Set.of("s1")));
+        assertThat(impossible(asked)).isEmpty();
+        asked.add(15, 20, RaceDoor.LISTING, RaceModel.viewed(Set.of()));
+        assertThat(impossible(asked)).containsExactly(RaceDoor.LISTING);
+    }
+
+    // |--take s1--|  |--write w1--|  |--take s2--|  |--copy s2: w0--|
+    @Test
+    void aSnapshotOfAnEarlierMomentIsImpossibleInTheViewToo() {
+        RaceHistory asked = new RaceHistory();
+        asked.add(Optional.empty(), true, "s1", 0, 10, take(1));
+        asked.add(11, 20, RaceDoor.API, RaceModel.wrote("w1"));
+        asked.add(Optional.empty(), true, "s2", 21, 30, take(2));
+        asked.add(31, 40, RaceDoor.FILES, RaceModel.copied("s2", "vda", "w1"));
+        assertThat(impossible(asked)).isEmpty();
+        asked.add(31, 40, RaceDoor.FILES, RaceModel.copied("s2", "vda", "w0"));
+        assertThat(impossible(asked)).containsExactly(RaceDoor.FILES);
     }
 }

@@ -2,6 +2,7 @@ package org.flatsnap.faults;
 
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.EnumMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -10,10 +11,14 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 
-/** What was asked of one VM and answered, by all clients. Safe for use by several threads. */
+/**
+ * What was asked of one VM and answered, by all clients. All changes together with what was seen through one door have to fit
+ * one order; through which door a change is seen first is left open while it is under way. Safe for use by several threads.
+ */
 final class RaceHistory {
     private final List<Entry> entries = new ArrayList<>();
     private final Set<String> made = new HashSet<>();
+    private boolean unknown;
 
     /**
      * One answer.
@@ -21,6 +26,7 @@ final class RaceHistory {
      * @param operation the request's id, if it may be repeated with it
      * @param ok whether it was done
      * @param answer the whole answer, by which two are known to be the same
+     * @param door where it was seen, if it changes nothing
      * @param calls what it means to the VM
      */
     private record Entry(
@@ -29,16 +35,18 @@ final class RaceHistory {
             String answer,
             long from,
             long to,
+            RaceDoor door,
             List<RaceCall<RaceModel>> calls) {
         boolean overlaps(Entry other) {
             return from <= other.to && other.from <= to;
         }
 
         Entry during(long begin, long end) {
-            return new Entry(operation, ok, answer, begin, end, calls);
+            return new Entry(operation, ok, answer, begin, end, door, calls);
         }
     }
 
+    /** The API answered. */
     synchronized void add(
             Optional<String> operation,
             boolean ok,
@@ -46,7 +54,7 @@ final class RaceHistory {
             long from,
             long to,
             List<RaceCall<RaceModel>> calls) {
-        entries.add(new Entry(operation, ok, answer, from, to, calls));
+        entries.add(new Entry(operation, ok, answer, from, to, RaceDoor.API, calls));
     }
 
     /** A snapshot was made, maybe told of before. */
@@ -59,19 +67,29 @@ final class RaceHistory {
         return Set.copyOf(made);
     }
 
-    /** Something that was seen, or done, without the API. */
-    void add(long from, long to, RaceCall<RaceModel> call) {
-        add(Optional.empty(), true, "", from, to, List.of(call));
+    /** Something was seen, or done by a guest. */
+    synchronized void add(long from, long to, RaceDoor door, RaceCall<RaceModel> call) {
+        entries.add(new Entry(Optional.empty(), true, "", from, to, door, List.of(call)));
+    }
+
+    /** A change was answered with what must not be: nobody knows how much of it was done, and so what is right from then on. */
+    synchronized void lose() {
+        unknown = true;
+    }
+
+    /** Whether it tells all that was done. */
+    synchronized boolean complete() {
+        return !unknown;
     }
 
     /**
-     * What there is to explain. Requests with one id are one request: it is done once, at the latest when the first of them is
+     * What there is to explain, by the door through which it was seen. Requests with one id are one request: it is done once, at the latest when the first of them is
      * told so, and all are told the same. A refusal changes nothing; one that comes while the same request is under way may
      * be that one's.
      *
      * @param violations is told what is wrong already
      */
-    synchronized List<RaceEvent<RaceModel>> events(Consumer<String> violations) {
+    synchronized Map<RaceDoor, List<RaceEvent<RaceModel>>> events(Consumer<String> violations) {
         Map<String, List<Entry>> byOperation = new LinkedHashMap<>();
         List<Entry> single = new ArrayList<>();
         for (Entry entry : entries) {
@@ -85,10 +103,19 @@ final class RaceHistory {
         }
         byOperation.forEach((operation, group) -> single.addAll(merged(operation, group, violations)));
         single.sort(Comparator.comparingLong(Entry::from));
-        List<RaceEvent<RaceModel>> events = new ArrayList<>();
+        Map<RaceDoor, List<RaceEvent<RaceModel>>> events = new EnumMap<>(RaceDoor.class);
+        for (RaceDoor door : RaceDoor.values()) {
+            events.put(door, new ArrayList<>());
+        }
+        int number = 0;
         for (Entry entry : single) {
             for (RaceCall<RaceModel> call : entry.calls()) {
-                events.add(new RaceEvent<>(events.size(), entry.from(), entry.to(), call));
+                RaceEvent<RaceModel> event = new RaceEvent<>(number++, entry.from(), entry.to(), call);
+                events.forEach((door, seen) -> {
+                    if (!call.observes() || door == entry.door()) {
+                        seen.add(event);
+                    }
+                });
             }
         }
         return events;

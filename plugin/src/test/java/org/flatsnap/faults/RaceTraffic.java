@@ -502,7 +502,11 @@ final class RaceTraffic {
                                             .toList();
                                     histories
                                             .get(machine)
-                                            .add(answer.from(), answer.to(), RaceModel.listed(filter, own, false));
+                                            .add(
+                                                    answer.from(),
+                                                    answer.to(),
+                                                    RaceDoor.API,
+                                                    RaceModel.listed(filter, own, false));
                                 }
                                 return List.of();
                             },
@@ -537,7 +541,7 @@ final class RaceTraffic {
                     });
             RaceClient.Answer answer = send(request, UUID.randomUUID().toString());
             if (!answer.ok() && answer.code().equals("EXISTS")) {
-                twin.history.add(answer.from(), answer.to(), thereAlready());
+                twin.history.add(answer.from(), answer.to(), RaceDoor.API, thereAlready());
             }
             if (twin.answers.incrementAndGet() == 2) {
                 remove(twin);
@@ -562,7 +566,7 @@ final class RaceTraffic {
                 long from = System.nanoTime();
                 RaceCall<RaceModel> call = work.get();
                 long to = System.nanoTime();
-                histories.get(machine).add(from, to, call);
+                histories.get(machine).add(from, to, RaceDoor.API, call);
                 figures.done(kind, to - from);
             };
             if (machine.runs()) {
@@ -591,7 +595,7 @@ final class RaceTraffic {
                     } catch (NoSuchFileException e) {
                         listed.clear();
                     }
-                    history.add(from, System.nanoTime(), RaceModel.viewed(listed));
+                    history.add(from, System.nanoTime(), RaceDoor.LISTING, RaceModel.viewed(listed));
                 } else {
                     try {
                         Path latest =
@@ -599,9 +603,10 @@ final class RaceTraffic {
                         history.add(
                                 from,
                                 System.nanoTime(),
+                                RaceDoor.LATEST,
                                 RaceModel.latest(latest.getFileName().toString()));
                     } catch (NoSuchFileException e) {
-                        history.add(from, System.nanoTime(), RaceModel.unknown("look at", "latest"));
+                        history.add(from, System.nanoTime(), RaceDoor.LATEST, RaceModel.unknown("look at", "latest"));
                     }
                 }
                 figures.done("look into the view", System.nanoTime() - from);
@@ -644,6 +649,9 @@ final class RaceTraffic {
             Optional<List<RaceCall<RaceModel>>> refusal = request.refusal().apply(answer.code(), id);
             if (refusal.isEmpty()) {
                 figures.violation(request + " was answered with " + answer.status() + " " + answer.json());
+                if (request.changes()) {
+                    histories.get(request.machine()).lose();
+                }
                 return answer;
             }
             calls = refusal.get();

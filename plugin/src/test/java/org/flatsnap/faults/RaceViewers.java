@@ -108,6 +108,7 @@ final class RaceViewers {
             history.add(
                     ended.from(),
                     ended.to(),
+                    RaceDoor.FILES,
                     RaceModel.copied(name, disk, RaceBench.word(target, disk, machine.diskBytes())));
             return;
         }
@@ -120,7 +121,11 @@ final class RaceViewers {
                 // Gone for long, or never there: then the model has to agree.
                 miss("cp", image, ended, Optional.of(() -> histories
                         .get(machine)
-                        .add(ended.from(), ended.to(), RaceModel.unknownDisk("copy", name, Set.of(disk)))));
+                        .add(
+                                ended.from(),
+                                ended.to(),
+                                RaceDoor.FILES,
+                                RaceModel.unknownDisk("copy", name, Set.of(disk)))));
             } else {
                 figures.violation("cp said: " + line);
             }
@@ -204,6 +209,7 @@ final class RaceViewers {
                         .add(
                                 from,
                                 System.nanoTime(),
+                                RaceDoor.FILES,
                                 RaceModel.copied(snapshot.getFileName().toString(), disk, word));
             }
         }
