@@ -107,7 +107,8 @@ final class CrashRuns {
 
     private static Void onProxmox(Tally tally, long seed, Work<ProxmoxWorld> work) throws IOException {
         try (ProxmoxWorld world = new ProxmoxWorld()) {
-            // The same steps are taken with VMs, with volumes, and while Proxmox VE waits for them: in full all die at each.
+            // The same steps are taken with VMs, with volumes, and while Proxmox VE waits for them: in full all die at
+            // each.
             work.of(run(world, ProxmoxDeed.ofVolumes(world), tally, full() ? "volumes: " : "", seed), world);
             work.of(run(world, ProxmoxDeed.ofGuests(world), tally, full() ? "Proxmox VE: " : "", seed), world);
         }

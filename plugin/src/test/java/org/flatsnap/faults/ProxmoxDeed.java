@@ -48,11 +48,7 @@ abstract class ProxmoxDeed extends Deed {
 
     /** What people ask for. */
     static List<Deed> ofGuests(ProxmoxWorld world) {
-        return List.of(
-                new Take(world),
-                new RollBack(world),
-                new Delete(world),
-                new Describe(world));
+        return List.of(new Take(world), new RollBack(world), new Delete(world), new Describe(world));
     }
 
     /** What the storage plugin does with a volume of its own. */
