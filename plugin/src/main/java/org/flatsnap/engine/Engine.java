@@ -311,12 +311,17 @@ public final class Engine implements AutoCloseable {
     /** Deletes a snapshot that is not held; gives what it was. */
     public Snapshot delete(OperationId operation, String vm, String snapshot) {
         String what = "delete snapshot " + snapshot + " of " + vm;
-        return orderly(() ->
-                operations.runOnce(operation, Optional.of(vm), what, Snapshot.class, changing::isGone, progress -> {
+        return orderly(
+                () -> operations.runOnce(operation, Optional.of(vm), what, Snapshot.class, this::isGone, progress -> {
                     Consumer<Snapshot> decided = going -> operations.announce(operation, what, going, going.home());
-                    return kept.map(keeping -> keeping.delete(vm, snapshot, decided, progress))
+                    return kept.map(keeping -> keeping.delete(operation, vm, snapshot, decided, progress))
                             .orElseGet(() -> changing.delete(vm, snapshot, decided, progress));
                 }));
+    }
+
+    private boolean isGone(Snapshot snapshot) {
+        return changing.isGone(snapshot)
+                && kept.filter(keeping -> keeping.isHalfDeleted(snapshot)).isEmpty();
     }
 
     /** Changes what people say about a snapshot. */

@@ -1,6 +1,5 @@
 package org.flatsnap.engine;
 
-import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -135,13 +134,8 @@ final class KeptSnapshots {
      */
     private record Begun(VmId vm, SnapshotName name, Instant at) {}
 
-    private static OperationId noteOf(OperationId operation) {
-        byte[] words = (operation + "/begun").getBytes(StandardCharsets.UTF_8);
-        return new OperationId(UUID.nameUUIDFromBytes(words));
-    }
-
     private Optional<Begun> begun(OperationId operation, VmId vm, Optional<SnapshotName> name) {
-        Optional<Begun> begun = operations.result(noteOf(operation), Begun.class);
+        Optional<Begun> begun = operations.result(Operations.noteOf(operation), Begun.class);
         boolean same = begun.stream()
                 .allMatch(first ->
                         first.vm().equals(vm) && name.map(first.name()::equals).orElse(true));
@@ -153,7 +147,7 @@ final class KeptSnapshots {
 
     private Begun begin(OperationId operation, VmId vm, SnapshotName name, String what, StoreId home) {
         Begun begun = new Begun(vm, name, clock.instant().truncatedTo(ChronoUnit.SECONDS));
-        operations.announce(noteOf(operation), what, begun, home);
+        operations.announce(Operations.noteOf(operation), what, begun, home);
         return begun;
     }
 
@@ -178,6 +172,7 @@ final class KeptSnapshots {
                 .orElseGet(() ->
                         new SnapshotName(NAME_FROM_TIME.format(clock.instant().atZone(clock.getZone()))));
         refuseDuplicate(vm, name);
+        dropAbandoned(vm, name);
         Begun begun = earlier.isPresent() ? earlier.get() : begin(request.operation(), vm.id(), name, what, ids.get(0));
         progress.step("waiting for the manager, which takes it");
         keeper.take(vm, name, request.labels().description());
@@ -237,6 +232,24 @@ final class KeptSnapshots {
                 });
     }
 
+    /** What the manager began of that name and gave up while no flatsnapd was there to be told: it would be in the way. */
+    private void dropAbandoned(Vm vm, SnapshotName name) {
+        Instant looked = clock.instant();
+        boolean unknown = keeper.tree(vm.id())
+                .filter(tree -> !tree.busy() && !tree.snapshots().containsKey(name))
+                .isPresent();
+        for (Snapshot snapshot : catalog.underWay()) {
+            if (unknown
+                    && snapshot.vm().equals(vm.id())
+                    && snapshot.name().equals(name)
+                    && snapshot.takenAt().isBefore(looked)) {
+                try (VmLock lock = stores.lock(vm.id(), snapshot.stores())) {
+                    drop(snapshot);
+                }
+            }
+        }
+    }
+
     /** What was begun, if it is there and whole. */
     private Optional<Snapshot> made(Begun begun) {
         Optional<Kept> kept = keeper.tree(begun.vm())
@@ -279,7 +292,13 @@ final class KeptSnapshots {
     }
 
     /** @param decided is given the snapshot right before it goes */
-    Snapshot delete(String vm, String snapshot, Consumer<Snapshot> decided, Progress progress) {
+    Snapshot delete(OperationId operation, String vm, String snapshot, Consumer<Snapshot> decided, Progress progress) {
+        Optional<Snapshot> cut = operations.result(operation, Snapshot.class).filter(changing::isGone);
+        if (cut.isPresent() && isHalfDeleted(cut.get())) {
+            progress.step("waiting for the manager, which deletes the rest of it");
+            keeper.delete(references.vm(cut.get().vm().value()), cut.get().name());
+            return cut.get();
+        }
         Snapshot named = references.ownSnapshot(references.vmId(vm), snapshot);
         Optional<Vm> owner = manager.find(named.vm());
         if (owner.isEmpty() && own(named)) {
@@ -302,6 +321,14 @@ final class KeptSnapshots {
             changing.delete(present.vm().value(), present.id().value(), going -> {}, progress);
         }
         return present;
+    }
+
+    /** Whether the manager's own deletion of it was cut off; one that has its name by now is another one. */
+    boolean isHalfDeleted(Snapshot snapshot) {
+        return keeper.tree(snapshot.vm())
+                .map(tree -> tree.snapshots().get(snapshot.name()))
+                .filter(known -> known.underWay() && !known.takenAt().isAfter(snapshot.takenAt()))
+                .isPresent();
     }
 
     private boolean isKept(Snapshot snapshot) {

@@ -35,6 +35,9 @@ public final class ManagedVolumes {
     /** An operation that has nothing to tell. */
     private record Done(VolumeName volume) {}
 
+    /** What an operation was about to do. */
+    private record Renaming(VolumeName from, VolumeName to) {}
+
     /**
      * The volumes of a store, by name.
      *
@@ -166,15 +169,34 @@ public final class ManagedVolumes {
         return operations.run(operation, Optional.of(volume.owner()), what, VolumeReport.class, progress -> {
             Store store = stores.at(volume.place());
             try (VmLock lock = images.lockOwners(store, names)) {
+                if (name.isPresent() && isRenamed(operation, store, volume.name(), name.get())) {
+                    images.leave(store, volume.name());
+                    return VolumeReport.of(require(store, volume.named(name.get())));
+                }
                 Volume present = require(store, volume);
                 images.refuseIntent(store, volume.name());
                 name.ifPresent(to -> refuseTaken(store, "rename " + volume, volume.named(to)));
                 if (bytes.isPresent()) {
                     present = store.volumes().resize(volume.name(), bytes.get());
                 }
-                return VolumeReport.of(name.isPresent() ? rename(store, volume.name(), name.get()) : present);
+                if (name.isEmpty()) {
+                    return VolumeReport.of(present);
+                }
+                // A retry after a kill finds no volume of the old name.
+                Renaming renaming = new Renaming(volume.name(), name.get());
+                operations.announce(Operations.noteOf(operation), what, renaming, store.id());
+                return VolumeReport.of(rename(store, renaming.from(), renaming.to()));
             }
         });
+    }
+
+    private boolean isRenamed(OperationId operation, Store store, VolumeName from, VolumeName to) {
+        return operations
+                        .result(Operations.noteOf(operation), Renaming.class)
+                        .filter(new Renaming(from, to)::equals)
+                        .isPresent()
+                && store.volumes().find(from).isEmpty()
+                && store.volumes().find(to).isPresent();
     }
 
     private Volume rename(Store store, VolumeName from, VolumeName to) {

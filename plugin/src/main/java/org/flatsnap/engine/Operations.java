@@ -2,11 +2,13 @@ package org.flatsnap.engine;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.time.Instant;
 import java.util.Collection;
 import java.util.Map;
 import java.util.Optional;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
@@ -143,6 +145,12 @@ public final class Operations {
     private Optional<JsonObject> envelope(OperationId id, Supplier<Optional<String>> kept) {
         return catalog.operationResult(id).or(kept).map(text -> JsonParser.parseString(text)
                 .getAsJsonObject());
+    }
+
+    /** Under this id an operation keeps what it is about to do, whose result nobody can tell before. */
+    static OperationId noteOf(OperationId operation) {
+        byte[] words = (operation + "/begun").getBytes(StandardCharsets.UTF_8);
+        return new OperationId(UUID.nameUUIDFromBytes(words));
     }
 
     static Problem otherRequest(OperationId id) {

@@ -136,13 +136,14 @@ final class ZfsLeftovers {
 
     private Optional<String> owner(ZfsInventory inventory, DatasetName dataset) {
         return inventory.dataset(dataset).flatMap(record -> {
-            if (ZfsNames.below(dataset, store.names().staged())
-                    || ZfsRemovals.place(store.names(), dataset, record).isPresent()) {
-                return ZfsInventory.own(record, ZfsNames.OWNER);
-            }
-            return ZfsInventory.own(record, ZfsNames.CLONE)
+            // What stands aside keeps the mark of its removal.
+            Optional<String> owner = ZfsNames.below(dataset, store.names().staged())
+                            || store.names().covers(dataset)
+                    ? ZfsInventory.own(record, ZfsNames.OWNER)
+                    : Optional.empty();
+            return owner.or(() -> ZfsInventory.own(record, ZfsNames.CLONE)
                     .map(ZfsCloneOut.Purpose::parse)
-                    .map(ZfsCloneOut.Purpose::owner);
+                    .map(ZfsCloneOut.Purpose::owner));
         });
     }
 
@@ -202,8 +203,11 @@ final class ZfsLeftovers {
                     clear &= purpose.get().settle(store, dataset, exists);
                 } else if (place.isPresent()) {
                     new ZfsRemovals(store).finish(dataset, place.get());
-                } else {
+                } else if (ZfsNames.below(dataset, store.names().staged())) {
                     store.destroy(dataset);
+                } else {
+                    // A disk that had come to its place before its owner died.
+                    store.programs().inherit(dataset, ZfsNames.OWNER);
                 }
                 LOG.info("settled {}, left by an interrupted operation", dataset);
             }

@@ -20,9 +20,12 @@ import org.flatsnap.linux.zfs.ZvolDevices;
 import org.flatsnap.model.OperationId;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.VolumeName;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Disks that are sparse volumes directly below the store's dataset. */
 final class ZfsVolumes implements Volumes {
+    private static final Logger LOG = LoggerFactory.getLogger(ZfsVolumes.class);
     private static final Duration UDEV = Duration.ofSeconds(30);
 
     /** A multiple of every block size that a volume can have by default, and what Proxmox VE rounds volumes up to. */
@@ -168,6 +171,7 @@ final class ZfsVolumes implements Volumes {
                     store.destroyAfter(e, staged);
                     throw e;
                 }
+                letGo(dataset(to));
             }
             return ready(what, to);
         });
@@ -195,8 +199,17 @@ final class ZfsVolumes implements Volumes {
         if (!properties.isEmpty()) {
             store.programs().setProperties(staged, properties);
         }
-        store.programs().inherit(staged, ZfsNames.OWNER);
         store.renaming(() -> store.core().rename(staged, place));
+    }
+
+    /** Only what is in place: what is staged and has no owner, nobody would clear. */
+    private void letGo(DatasetName volume) {
+        try {
+            store.programs().inherit(volume, ZfsNames.OWNER);
+        } catch (IOException e) {
+            LOG.info("{} is whole, and its mark goes later: {}", volume, e.getMessage());
+            store.waiting();
+        }
     }
 
     @Override

@@ -55,7 +55,7 @@ import org.flatsnap.store.StoreStatus;
  */
 public final class SnapshotTree implements Tree {
     static final String LATEST = "latest";
-    private static final String DISKS = "disks";
+    static final String DISKS = "disks";
     private static final String IMAGES = ".images";
     private static final String SUFFIX = ".raw";
     private static final Duration KEPT = Duration.ofDays(1);
@@ -459,7 +459,8 @@ public final class SnapshotTree implements Tree {
 
         @Override
         public Optional<Node> child(String name) {
-            return snapshot.disks().stream()
+            Snapshot present = present();
+            return present.disks().stream()
                     .filter(image -> fileName(image).equals(name))
                     .findFirst()
                     .map(image -> StoredFile.lasting(
@@ -467,15 +468,20 @@ public final class SnapshotTree implements Tree {
                             access,
                             access.image(),
                             image.store(),
-                            () -> engine.image(snapshot, image.disk())));
+                            () -> engine.image(present, image.disk())));
         }
 
         @Override
         public void forEachEntry(Consumer<DirectoryEntry> consumer) {
-            for (DiskImage image : snapshot.disks()) {
+            for (DiskImage image : present().disks()) {
                 consumer.accept(new DirectoryEntry(
                         fileName(image), Node.Kind.REGULAR_FILE, Inodes.number(fileName(image), snapshot.id())));
             }
+        }
+
+        /** Proxmox VE's disks come one by one. */
+        private Snapshot present() {
+            return catalog.find(snapshot.id()).orElse(snapshot);
         }
 
         private static String fileName(DiskImage image) {

@@ -109,6 +109,7 @@ final class ViewChanges implements CatalogListener {
     private void around(MountedTree tree, Snapshot snapshot) {
         long vm = Inodes.number("vm", snapshot.vm());
         tree.nodeChanged(Inodes.number(StoredFile.METADATA, snapshot.id()));
+        tree.nodeChanged(Inodes.number(SnapshotTree.DISKS, snapshot.id()));
         tree.nodeChanged(Inodes.number(SnapshotTree.LATEST, snapshot.vm()));
         tree.nodeChanged(day(snapshot));
         LocalDate date = date(snapshot.takenAt());

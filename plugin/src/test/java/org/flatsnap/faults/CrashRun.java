@@ -29,7 +29,7 @@ import org.flatsnap.testing.DaemonProcess.Answer;
 import org.flatsnap.testing.LoopFileSystem;
 import org.flatsnap.testing.RunningGuest;
 
-/** Lets the daemon of a {@link CrashWorld} die and fail, and checks what is found afterwards. Used by one thread. */
+/** Lets the daemon of a {@link World} die and fail, and checks what is found afterwards. Used by one thread. */
 final class CrashRun {
     // EIO, EMFILE, ENOSPC, EROFS: errno.h
     private static final int[] ERRNOS = {5, 24, 28, 30};
@@ -37,21 +37,26 @@ final class CrashRun {
     /** Its process's steps: the daemon has none of these classes' at work. */
     private static final Pattern WATCHDOG = Pattern.compile("^hypervisor/(Watchdog|Watcher)\\.");
 
-    private final CrashWorld world;
+    private final World world;
     private final Control control;
     private final Tally tally;
-    private final List<Deed> deeds;
+    private final String scope;
+    private final List<? extends Deed> deeds;
     private final int share;
     private final Random random;
 
-    /** @param share one in how many deaths happens, chosen by chance; errors are injected with all of them only */
-    CrashRun(CrashWorld world, Tally tally, int share, Random random) {
+    /**
+     * @param scope what other runs with the same tally and scope have done or are about to do is left to them
+     * @param share one in how many deaths happens, chosen by chance; errors are injected with all of them only
+     */
+    CrashRun(World world, List<? extends Deed> deeds, Tally tally, String scope, int share, Random random) {
         this.share = share;
         this.random = random;
         this.world = world;
         this.control = world.control();
         this.tally = tally;
-        this.deeds = Deed.all(world);
+        this.scope = scope;
+        this.deeds = deeds;
     }
 
     /** What all runs together have seen; safe for use by several threads. */
@@ -145,16 +150,16 @@ final class CrashRun {
 
     /**
      * Each crash point that can be reached once, each call that can fail once, and what these lead to, the steps of recovery
-     * and of clearing up; or the share of them that was asked for. What another run with the same tally has done or is about to do is left to it.
+     * and of clearing up; or the share of them that was asked for.
      */
     void everyStep() throws IOException {
         Queue<Accident> accidents = new ArrayDeque<>();
         for (Deed deed : deeds) {
             for (int step : steps(deed)) {
-                if (site(step).crashPoint() && tally.plan("kill " + name(step)) && chosen()) {
+                if (site(step).crashPoint() && tally.plan(scope + "kill " + name(step)) && chosen()) {
                     accidents.add(new Accident(deed, -1, step, -1));
                 }
-                if (share == 1 && !site(step).reference() && tally.plan("fail " + name(step))) {
+                if (share == 1 && !site(step).reference() && tally.plan(scope + "fail " + name(step))) {
                     accidents.add(new Accident(deed, step, -1, -1));
                 }
             }
@@ -271,6 +276,7 @@ final class CrashRun {
         control.disarm();
         accident.deed().assertBeforeOrAfter();
         world.assertInOrder();
+        accident.deed().assertSettled();
         accident.deed().assertUndoable();
     }
 
@@ -280,7 +286,7 @@ final class CrashRun {
 
     private void plan(List<Integer> trace, Maker maker, List<Accident> more) {
         for (int site : new LinkedHashSet<>(trace)) {
-            if (site(site).crashPoint() && tally.plan("kill " + name(site)) && chosen()) {
+            if (site(site).crashPoint() && tally.plan(scope + "kill " + name(site)) && chosen()) {
                 more.add(maker.at(site));
             }
         }
@@ -314,7 +320,7 @@ final class CrashRun {
     }
 
     /** The daemon dies while a guest stands still, and so does the watchdog at its steps, or what it does fails there. */
-    void watchdogs() throws IOException {
+    void watchdogs(CrashWorld libvirt) throws IOException {
         List<Site> sites = CrashWorld.SITES.all();
         for (int i = 0; i < sites.size(); i++) {
             if (sites.get(i).crashPoint()
@@ -322,7 +328,7 @@ final class CrashRun {
                 for (Fault fault : List.of(Fault.KILL, Fault.FAIL)) {
                     String what = "the watchdog meets %s at %s".formatted(fault, name(i));
                     try {
-                        watchdog(fault, i);
+                        watchdog(libvirt, fault, i);
                         tally.survived();
                     } catch (AssertionError e) {
                         violated(what, e);
@@ -333,13 +339,13 @@ final class CrashRun {
         }
     }
 
-    private void watchdog(Fault fault, int site) throws IOException {
+    private void watchdog(CrashWorld libvirt, Fault fault, int site) throws IOException {
         boolean freeze = site(site).callee().endsWith("thaw");
         Deed deed = deed(freeze ? "take, frozen guest" : "take, VM running");
         int standstill = CrashWorld.SITES.number(
                 freeze ? "hypervisor/Quiescer.thaw > Guests.thaw #1" : "hypervisor/Quiescer.resume > Guests.resume #1");
         deed.prepare();
-        world.watchdogControl().arm(fault, site, 1, ERRNOS[0]);
+        libvirt.watchdogControl().arm(fault, site, 1, ERRNOS[0]);
         world.daemon().stop();
         world.restart();
         control.arm(Fault.KILL, standstill, 1, 0);
@@ -350,13 +356,13 @@ final class CrashRun {
         RunningGuest.await(
                 PATIENCE,
                 "the watchdog to come by" + world.tail(),
-                () -> world.watchdogControl().fired() >= 0);
+                () -> libvirt.watchdogControl().fired() >= 0);
         if (fault == Fault.KILL) {
             tally.killed(site);
         } else {
             tally.failed(site);
         }
-        world.watchdogControl().disarm();
+        libvirt.watchdogControl().disarm();
         world.restart();
         deed.assertBeforeOrAfter();
         world.assertInOrder();
@@ -372,22 +378,23 @@ final class CrashRun {
     }
 
     /** What is no pretence: a file system that is full, one that is read-only, a process without descriptors. */
-    void realFaults() throws IOException {
-        List<Deed> onStorage = deeds.stream().filter(deed -> !deed.starts()).toList();
+    void realFaults(CrashWorld libvirt) throws IOException {
+        List<? extends Deed> onStorage =
+                deeds.stream().filter(deed -> !deed.starts()).toList();
         for (Deed deed : onStorage) {
-            for (LoopFileSystem store : world.fileSystems()) {
+            for (LoopFileSystem store : libvirt.fileSystems()) {
                 suffer(deed, "on a full " + store.root(), () -> {
                     Path filler = store.fill();
                     return () -> Files.delete(filler);
                 });
-                if (deed.vm().equals(world.off())) {
+                if (deed.bearsReadOnlyStore()) {
                     suffer(deed, "on a read-only " + store.root(), () -> {
                         // It has files there open for writing.
-                        virsh("destroy", world.running().uuid());
+                        virsh("destroy", libvirt.running().uuid());
                         store.remount("ro");
                         return () -> {
                             store.remount("rw");
-                            virsh("start", world.running().uuid());
+                            virsh("start", libvirt.running().uuid());
                         };
                     });
                 }

@@ -8,7 +8,6 @@ import static org.flatsnap.testing.RunningGuest.virsh;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParser;
 import com.sun.jna.LastErrorException;
 import com.sun.jna.Library;
 import com.sun.jna.Native;
@@ -33,7 +32,6 @@ import java.util.stream.Stream;
 import org.flatsnap.testing.Bench;
 import org.flatsnap.testing.Commands;
 import org.flatsnap.testing.DaemonProcess;
-import org.flatsnap.testing.DaemonProcess.Answer;
 import org.flatsnap.testing.LoopFileSystem;
 import org.flatsnap.testing.RunningGuest;
 
@@ -44,7 +42,7 @@ import org.flatsnap.testing.RunningGuest;
  * <p>One VM is off, with NVRAM and a disk on each of two stores. One runs, without an operating system, with two disks. A third,
  * if there is one, runs Linux with the guest agent.
  */
-final class CrashWorld implements AutoCloseable {
+final class CrashWorld implements World {
     static final Sites SITES = Sites.scan();
 
     private final LoopFileSystem first;
@@ -242,7 +240,8 @@ final class CrashWorld implements AutoCloseable {
         return Stream.concat(Stream.of(off, running), guest.stream()).toList();
     }
 
-    Control control() {
+    @Override
+    public Control control() {
         return control;
     }
 
@@ -251,7 +250,8 @@ final class CrashWorld implements AutoCloseable {
         return watchdogControl;
     }
 
-    DaemonProcess daemon() {
+    @Override
+    public DaemonProcess daemon() {
         return daemon;
     }
 
@@ -259,43 +259,8 @@ final class CrashWorld implements AutoCloseable {
         return List.of(first, second);
     }
 
-    /** Asks the daemon; gives its answer, if it lives to give one that is not an error. */
-    Answer ask(String... command) {
-        String[] json = Arrays.copyOf(command, command.length + 1);
-        json[command.length] = "--json";
-        return daemon.flatsnap(json);
-    }
-
-    /** Asks for what has to be done. */
-    JsonObject succeed(String... command) {
-        Answer answer = ask(command);
-        assertThat(answer.exitCode())
-                .as(String.join(" ", command) + ": " + answer.errors() + tail())
-                .isZero();
-        return JsonParser.parseString(answer.output()).getAsJsonObject();
-    }
-
-    /** The end of the daemon's log, for whoever has to find out. */
-    String tail() {
-        try {
-            String log = daemon.log();
-            return "\n... " + log.substring(Math.max(0, log.length() - 4000));
-        } catch (IOException e) {
-            return e.toString();
-        }
-    }
-
-    /** Starts a daemon that died; one that is to die again while it recovers is started once more. */
-    void restart() throws IOException {
-        while (!daemon.startsAndAnswers("vms")) {
-            assertThat(control.fired()).as("flatsnapd ended by itself" + tail()).isNotNegative();
-            control.disarm();
-        }
-        control.disarm();
-    }
-
-    /** After something went wrong: as much of a fresh start as can be had. */
-    void revive() throws IOException {
+    @Override
+    public void revive() throws IOException {
         control.disarm();
         watchdogControl.disarm();
         if (!daemon.isAlive()) {
@@ -410,15 +375,15 @@ final class CrashWorld implements AutoCloseable {
         }
     }
 
-    /** After whatever happened: nothing is left over, and API, view and stores tell the same. */
-    void assertInOrder() throws IOException {
+    @Override
+    public void assertInOrder() throws IOException {
         assertTidy();
         RunningGuest.await(Duration.ofSeconds(30), "the VM to run", () -> virsh("domstate", running.uuid())
                 .strip()
                 .equals("running"));
     }
 
-    /** The same, whether VMs run or not. */
+    /** {@link #assertInOrder}, whether VMs run or not. */
     void assertTidy() throws IOException {
         // What waits for a lock or for libvirt is done by the housekeeping that comes every ten seconds.
         RunningGuest.await(Duration.ofSeconds(30), "nothing to be left: " + tail(), () -> {

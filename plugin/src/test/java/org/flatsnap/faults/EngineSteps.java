@@ -83,10 +83,7 @@ final class EngineSteps {
         }
     }
 
-    /**
-     * That an engine that died inside a JVM does nothing any more: storage is compared after each death. And what no request
-     * asks for yet.
-     */
+    /** That an engine that died inside a JVM does nothing any more: storage is compared after each death. */
     static final class OnXfs implements Runnable {
         @Override
         public void run() {

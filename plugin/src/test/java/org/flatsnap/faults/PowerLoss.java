@@ -88,7 +88,7 @@ public final class PowerLoss implements AutoCloseable {
 
     /** What is left after the power went at one moment. */
     private record Remains(
-            Deed deed,
+            VmDeed deed,
             String where,
             PowerDisks.Copy copy,
             Loss loss,
@@ -183,10 +183,10 @@ public final class PowerLoss implements AutoCloseable {
     }
 
     private void doDeeds(String title) throws IOException {
-        List<Deed> all = Deed.all(world).stream()
+        List<VmDeed> all = VmDeed.all(world).stream()
                 .filter(deed -> !deed.starts() && deed.title().contains(title))
                 .toList();
-        for (Deed deed : extent == Extent.FULL ? all : all.subList(0, Math.min(all.size(), 2))) {
+        for (VmDeed deed : extent == Extent.FULL ? all : all.subList(0, Math.min(all.size(), 2))) {
             int before = remains.size();
             loseAtEveryStep(deed);
             deeds++;
@@ -194,7 +194,7 @@ public final class PowerLoss implements AutoCloseable {
         }
     }
 
-    private void loseAtEveryStep(Deed deed) throws IOException {
+    private void loseAtEveryStep(VmDeed deed) throws IOException {
         deed.prepare();
         // As guests have it that flush what they write.
         for (Machine vm : List.of(world.off(), world.running())) {
@@ -236,7 +236,7 @@ public final class PowerLoss implements AutoCloseable {
         }
     }
 
-    private static Answer act(Deed deed, String operation) {
+    private static Answer act(VmDeed deed, String operation) {
         try {
             return deed.act(operation);
         } catch (IOException e) {
@@ -251,7 +251,7 @@ public final class PowerLoss implements AutoCloseable {
 
     /** How far a deed has come. The disks' thread reads it too. */
     private static final class Moment {
-        final Deed deed;
+        final VmDeed deed;
         final String operation;
         final Map<String, Known> known;
         final Set<String> seen = new HashSet<>();
@@ -259,7 +259,7 @@ public final class PowerLoss implements AutoCloseable {
         volatile Set<String> made = Set.of();
         volatile boolean definitionFlushed;
 
-        Moment(Deed deed, String operation, Map<String, Known> known) {
+        Moment(VmDeed deed, String operation, Map<String, Known> known) {
             this.deed = deed;
             this.operation = operation;
             this.known = known;
@@ -298,7 +298,7 @@ public final class PowerLoss implements AutoCloseable {
     }
 
     /** The VMs that deeds made so far. */
-    private Set<String> made(Deed deed) {
+    private Set<String> made(VmDeed deed) {
         Set<String> made = new HashSet<>(definitions.keySet());
         if (deed.makes().isPresent()
                 && Commands.exitCode(

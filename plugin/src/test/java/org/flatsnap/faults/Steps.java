@@ -96,7 +96,8 @@ public final class Steps {
             case "org/flatsnap/hypervisor/AgentLibrary",
                     "org/flatsnap/hypervisor/Guests",
                     "org/flatsnap/hypervisor/Libvirt",
-                    "org/flatsnap/manager/Manager" ->
+                    "org/flatsnap/manager/Manager",
+                    "org/flatsnap/manager/SnapshotKeeper" ->
                 new Problem(
                         Problem.Code.UNAVAILABLE, "cannot reach the hypervisor", "it was made to fail", "Try again");
             default -> new FileSystemException(site.name(), null, Errno.text(errno));

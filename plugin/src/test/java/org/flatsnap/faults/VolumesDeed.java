@@ -45,6 +45,8 @@ final class VolumesDeed extends EngineDeed {
     private static final VolumeName ROLLED = new VolumeName("vm-102-disk-0");
     private static final VolumeName TEMPLATE = new VolumeName("base-102-disk-0");
     private static final long BYTES = 1 << 20;
+    /** What an administrator set on a volume, to be carried over to its copy. */
+    private static final String SETTING = "com.example:owner=Anna";
 
     private final Optional<Failure> failure;
     private final List<Step> steps = new ArrayList<>();
@@ -65,8 +67,8 @@ final class VolumesDeed extends EngineDeed {
         super("volumes" + site.map(name -> ", an error at " + name).orElse(""), world);
         // EIO of errno.h
         this.failure = site.map(name -> new Failure(name, 5, false));
-        step(VolumesDeed::create, FIRST, ROLLED);
-        step(VolumesDeed::copy, FIRST, COPY, ROLLED);
+        step(this::create, FIRST, ROLLED);
+        step(this::copy, FIRST, COPY, ROLLED);
         step(VolumesDeed::rename, FIRST, SECOND, ROLLED);
         step(store -> store.volumes().resize(FIRST, 2 * BYTES), FIRST, SECOND, ROLLED);
         step(this::take, FIRST, SECOND, ROLLED);
@@ -145,21 +147,34 @@ final class VolumesDeed extends EngineDeed {
         return names;
     }
 
-    private static void create(Store store) throws IOException {
+    private void create(Store store) throws IOException {
         Volumes volumes = store.volumes();
         Bench.write(
                 volumes.find(FIRST)
                         .orElseGet(() -> volumes.create(FIRST, BYTES))
                         .path(),
                 "first");
+        if (world().storage() instanceof ZfsStorage zfs) {
+            Commands.run(
+                    "zfs",
+                    "set",
+                    SETTING,
+                    "refreservation=1M",
+                    zfs.root().child(FIRST.value()).name());
+        }
     }
 
-    private static void copy(Store store) throws IOException {
+    private void copy(Store store) throws IOException {
         Volumes volumes = store.volumes();
         assertThat(Bench.read(volumes.find(COPY)
                         .orElseGet(() -> volumes.copy(FIRST, COPY))
                         .path()))
                 .isEqualTo("first");
+        if (world().storage() instanceof ZfsStorage zfs) {
+            String copy = zfs.root().child(COPY.value()).name();
+            assertThat(Commands.run("zfs", "get", "-H", "-s", "local", "-o", "property,value", "all", copy))
+                    .contains(SETTING.replace('=', '\t'));
+        }
     }
 
     private static void rename(Store store) throws IOException {

@@ -224,11 +224,14 @@ public final class ZfsStorage implements TestStorage {
                                 "filesystem,volume",
                                 "-o",
                                 "name,property,value,source",
-                                "volmode,org.flatsnap:reader",
+                                "volmode,org.flatsnap:reader,org.flatsnap:owner",
                                 root.name())
                         .lines())
                 .noneMatch(line -> line.contains("/.flatsnap/staged/") || line.contains("/.flatsnap/readers/"))
                 .noneMatch(line -> line.contains("\torg.flatsnap:reader\t") && line.endsWith("\tlocal"))
+                .noneMatch(line -> !line.contains("/.flatsnap/aside/")
+                        && line.contains("\torg.flatsnap:owner\t")
+                        && line.endsWith("\tlocal"))
                 // What stands aside is for nobody who looks for partitions and volume groups.
                 .noneMatch(line -> hasVolumes()
                         && line.contains("/.flatsnap/aside/")
