@@ -257,7 +257,8 @@ public final class RaceRun {
             return 0;
         }
         RaceModel start = RaceModel.with(first, history.made());
-        List<RaceEvent<RaceModel>> all = events.values().stream().flatMap(List::stream).distinct().toList();
+        List<RaceEvent<RaceModel>> all =
+                events.values().stream().flatMap(List::stream).distinct().toList();
         // One order for all doors is one for each, and the more was seen the sooner it is found.
         if (RaceChecker.check(start, all).isPresent()) {
             events.forEach((door, seen) -> RaceChecker.check(start, seen)
