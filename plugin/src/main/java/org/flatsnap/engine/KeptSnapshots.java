@@ -130,9 +130,14 @@ final class KeptSnapshots {
     /**
      * What an operation was about to have the manager do.
      *
-     * @param at in whole seconds, as managers count
+     * @param running whether the VM has to run again afterwards
      */
-    private record Begun(VmId vm, SnapshotName name, Instant at) {}
+    private record Begun(VmId vm, SnapshotName name, Instant at, boolean running) {
+        /** As managers count. */
+        Instant second() {
+            return at.truncatedTo(ChronoUnit.SECONDS);
+        }
+    }
 
     private Optional<Begun> begun(OperationId operation, VmId vm, Optional<SnapshotName> name) {
         Optional<Begun> begun = operations.result(Operations.noteOf(operation), Begun.class);
@@ -145,8 +150,8 @@ final class KeptSnapshots {
         return begun;
     }
 
-    private Begun begin(OperationId operation, VmId vm, SnapshotName name, String what, StoreId home) {
-        Begun begun = new Begun(vm, name, clock.instant().truncatedTo(ChronoUnit.SECONDS));
+    private Begun begin(OperationId operation, Vm vm, SnapshotName name, boolean running, String what, StoreId home) {
+        Begun begun = new Begun(vm.id(), name, clock.instant().truncatedTo(ChronoUnit.MILLIS), running);
         operations.announce(Operations.noteOf(operation), what, begun, home);
         return begun;
     }
@@ -173,7 +178,8 @@ final class KeptSnapshots {
                         new SnapshotName(NAME_FROM_TIME.format(clock.instant().atZone(clock.getZone()))));
         refuseDuplicate(vm, name);
         dropAbandoned(vm, name);
-        Begun begun = earlier.isPresent() ? earlier.get() : begin(request.operation(), vm.id(), name, what, ids.get(0));
+        Begun begun =
+                earlier.isPresent() ? earlier.get() : begin(request.operation(), vm, name, false, what, ids.get(0));
         progress.step("waiting for the manager, which takes it");
         keeper.take(vm, name, request.labels().description());
         Snapshot made = made(begun)
@@ -254,7 +260,7 @@ final class KeptSnapshots {
     private Optional<Snapshot> made(Begun begun) {
         Optional<Kept> kept = keeper.tree(begun.vm())
                 .map(tree -> tree.snapshots().get(begun.name()))
-                .filter(known -> !known.underWay() && !known.takenAt().isBefore(begun.at()));
+                .filter(known -> !known.underWay() && !known.takenAt().isBefore(begun.second()));
         if (kept.isEmpty()) {
             return Optional.empty();
         }
@@ -369,22 +375,24 @@ final class KeptSnapshots {
             awaitIdle(what, vm);
             Optional<Snapshot> guard = guard(earlier.get(), target);
             if (guard.isPresent()) {
-                return done(vm, target, guard.get(), notes.contains(vm.id(), Kind.STOP), progress);
+                return done(vm, target, guard.get(), earlier.get().running(), progress);
             }
         }
         Vm now = references.again(vm);
-        boolean ran = now.state() != VmState.OFF;
-        if (ran && !request.stop()) {
+        boolean runs = now.state() != VmState.OFF;
+        if (runs && !request.stop()) {
             throw new Problem(
                     Code.REFUSED,
                     what,
                     "it is " + now.state(),
                     "Shut it down, or let flatsnap stop and restart it with --stop");
         }
-        Begun begun = begin(request.operation(), vm.id(), target.name(), what, target.home());
+        // An earlier attempt may have stopped it, and not been able to start it again.
+        boolean ran = runs || earlier.filter(Begun::running).isPresent();
+        Begun begun = begin(request.operation(), vm, target.name(), ran, what, target.home());
         Snapshot guard;
         try {
-            if (ran) {
+            if (runs) {
                 progress.step("stopping VM " + vm);
                 notes.begin(vm.id(), Kind.STOP);
                 manager.stop(vm.id(), stopPatience);
