@@ -28,7 +28,7 @@ class BrowsePathTest {
 
     private static Snapshot snapshot(String vmName) {
         String json = "{\"vm\":\"5f3a09bc-0000\",\"vmName\":\"" + vmName
-                + "\",\"name\":\"s1\",\"takenAt\":\"2026-11-22T12:00:00Z\"}";
+                + "\",\"name\":\"s1\",\"takenAt\":\"2026-11-22T12:00:00Z\",\"labels\":{}}";
         return new Gson().fromJson(json, Snapshot.class);
     }
 

@@ -222,6 +222,19 @@ class RaceCheckerTest {
         assertImpossible("live");
     }
 
+    // |--take s1--|  |--roll back to s1: guard 2--|  |--undo: no guard--|
+    //                   |--list: s1, 2--|  |--undo: no guard--|
+    @Test
+    void aGuardIsThereBeforeItsRollbackCanBeUndone() {
+        during(0, 10, take(1));
+        during(21, 30, RaceModel.rolledBack("s1", Set.of(), id(1), () -> guard(2)));
+        during(22, 24, RaceModel.listed(Filter.ALL, List.of(guard(2), seen(1)), false));
+        during(25, 28, RaceModel.noGuard());
+        assertExplained();
+        during(31, 40, RaceModel.noGuard());
+        assertImpossible("undo");
+    }
+
     // |--take s1--|  |--take s2--|  |--page of one: s2 and more--|  |--page behind s2: nothing--|
     @Test
     void aPageThatLeavesOutIsImpossible() {

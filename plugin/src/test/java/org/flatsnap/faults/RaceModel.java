@@ -23,7 +23,8 @@ import org.flatsnap.model.Tag;
  * What one VM is to its users, one thing after another: its snapshots with labels and content, and what its disks hold.
  *
  * @param snapshots by id, so in order of time
- * @param captured what the snapshot holds that is being taken and cannot be seen yet; only guests do anything meanwhile
+ * @param captured what the snapshot holds that is being taken and cannot be seen yet, or what disks will hold that are being
+ *     rolled back and whose guard is there; only guests do anything meanwhile
  * @param live by disk, the word that was written on it last
  * @param last the id of the last snapshot that was made, whether it still is there or not
  * @param order in which snapshots are made
@@ -59,7 +60,7 @@ record RaceModel(
     /** A snapshot and the word on each of its disks. */
     record Kept(Seen seen, Map<String, String> disks) {}
 
-    /** The disks of a snapshot before it is there. */
+    /** The disks of a snapshot before it is there, or of the rollback that this guard precedes. */
     record Captured(String id, Map<String, String> disks) {}
 
     /**
@@ -318,15 +319,29 @@ record RaceModel(
     }
 
     /**
-     * Disks were put back.
+     * Disks were put back, which is two things: the guard is there, and some time later they hold what the target holds. What
+     * is not decided yet cannot be undone.
      *
      * @param target the id of the snapshot they are like
      * @param guard what is known of the guard
      */
-    static RaceCall<RaceModel> rolledBack(String reference, Set<String> disks, String target, Supplier<Seen> guard) {
-        return locked("roll back " + disks + " to " + reference + ": " + target, state -> state.find(reference)
-                .filter(kept -> kept.seen().id().equals(target))
-                .flatMap(kept -> state.rollBack(kept, disks, guard.get())));
+    static List<RaceCall<RaceModel>> rolledBack(
+            String reference, Set<String> disks, String target, Supplier<Seen> guard) {
+        return List.of(
+                locked("guard before a rollback to " + target, state -> state.find(reference)
+                        .filter(kept -> kept.seen().id().equals(target))
+                        .flatMap(kept -> state.guard(kept, disks, guard.get()))),
+                putBack("roll back " + disks + " to " + reference + ": " + target, guard));
+    }
+
+    private static RaceCall<RaceModel> putBack(String text, Supplier<Seen> guard) {
+        return RaceCall.changing(text, state -> state.captured
+                .filter(captured -> captured.id().equals(guard.get().id()))
+                .map(captured -> {
+                    Map<String, String> after = new HashMap<>(state.live);
+                    after.putAll(captured.disks());
+                    return new RaceModel(state.snapshots, Optional.empty(), Map.copyOf(after), state.last, state.order);
+                }));
     }
 
     /** There was no such snapshot, or it had not all of these disks. */
@@ -336,25 +351,33 @@ record RaceModel(
                 .isEmpty());
     }
 
-    private Optional<RaceModel> rollBack(Kept target, Set<String> disks, Seen guard) {
+    private Optional<RaceModel> guard(Kept target, Set<String> disks, Seen guard) {
         Map<String, String> back = part(target.disks(), disks);
         if (!back.keySet().containsAll(disks)) {
             return Optional.empty();
         }
-        Map<String, String> after = new HashMap<>(live);
-        after.putAll(back);
-        return add(new Kept(guard, part(live, back.keySet()))).map(guarded -> guarded.writing(after));
+        return add(new Kept(guard, part(live, back.keySet())))
+                .map(guarded -> new RaceModel(
+                        guarded.snapshots, Optional.of(new Captured(guard.id(), back)), live, guarded.last, order));
     }
 
+    /** Of a rollback that is decided. */
     private Optional<Kept> newestGuard() {
-        return snapshots.values().stream().filter(kept -> kept.seen().guard()).reduce((earlier, later) -> later);
+        return snapshots.values().stream()
+                .filter(kept -> kept.seen().guard())
+                .filter(kept -> captured.filter(
+                                rollback -> rollback.id().equals(kept.seen().id()))
+                        .isEmpty())
+                .reduce((earlier, later) -> later);
     }
 
     /** A rollback was undone. */
-    static RaceCall<RaceModel> undone(String target, Supplier<Seen> guard) {
-        return RaceCall.changing("undo: back to " + target, state -> state.newestGuard()
-                .filter(kept -> kept.seen().id().equals(target))
-                .flatMap(kept -> state.rollBack(kept, Set.of(), guard.get())));
+    static List<RaceCall<RaceModel>> undone(String target, Supplier<Seen> guard) {
+        return List.of(
+                locked("guard before an undo", state -> state.newestGuard()
+                        .filter(kept -> kept.seen().id().equals(target))
+                        .flatMap(kept -> state.guard(kept, Set.of(), guard.get()))),
+                putBack("undo: back to " + target, guard));
     }
 
     /** There was no guard to go back to. */

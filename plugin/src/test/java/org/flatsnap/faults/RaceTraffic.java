@@ -358,8 +358,8 @@ final class RaceTraffic {
                     (answer, operation) -> {
                         RollbackResult result = Json.COMPACT.fromJson(answer.json(), RollbackResult.class);
                         told(machine, result);
-                        return List.of(RaceModel.rolledBack(
-                                reference, disks, result.snapshot().value(), () -> guard(result)));
+                        return RaceModel.rolledBack(
+                                reference, disks, result.snapshot().value(), () -> guard(result));
                     },
                     (code, operation) -> switch (code) {
                         case "NOT_FOUND" -> Optional.of(List.of(RaceModel.unknownDisk("roll back", reference, disks)));
@@ -380,7 +380,7 @@ final class RaceTraffic {
                     (answer, operation) -> {
                         RollbackResult result = Json.COMPACT.fromJson(answer.json(), RollbackResult.class);
                         told(machine, result);
-                        return List.of(RaceModel.undone(result.snapshot().value(), () -> guard(result)));
+                        return RaceModel.undone(result.snapshot().value(), () -> guard(result));
                     },
                     (code, operation) ->
                             code.equals("NOT_FOUND") ? Optional.of(List.of(RaceModel.noGuard())) : Optional.empty());

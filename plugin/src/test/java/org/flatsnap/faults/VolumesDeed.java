@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeSet;
+import java.util.concurrent.ThreadLocalRandom;
 import org.flatsnap.engine.Engine;
 import org.flatsnap.model.Consistency;
 import org.flatsnap.model.DiskImage;
@@ -51,7 +52,9 @@ final class VolumesDeed extends EngineDeed {
     private final Optional<Failure> failure;
     private final List<Step> steps = new ArrayList<>();
     private final List<Snapshot> rolled = new ArrayList<>();
-    private final SnapshotId id = SnapshotId.of(Instant.now(), 1);
+    // Deeds are made several in one moment.
+    private final SnapshotId id =
+            SnapshotId.of(Instant.now(), ThreadLocalRandom.current().nextInt());
     private Snapshot whole;
     private int done;
 
