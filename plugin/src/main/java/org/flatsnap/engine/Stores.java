@@ -300,9 +300,11 @@ public final class Stores implements AutoCloseable {
         return () -> held.forEach(VmLock::close);
     }
 
-    /** Closes them all. */
+    /** Closes them all, for good. */
     @Override
     public synchronized void close() {
+        // Housekeeping that is under way would open them again, and begin on what another engine does by then.
+        places.clear();
         open.values().forEach(Store::close);
         open.clear();
     }
