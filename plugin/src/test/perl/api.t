@@ -149,6 +149,7 @@ is_deeply(
                 consistency => 'filesystem',
                 torn => 0,
                 held => 1,
+                orphaned => 0,
                 untouchable => 0,
                 tags => ['prod'],
                 description => 'nginx',
@@ -168,17 +169,35 @@ $answers{"GET $list"} = {
         ),
         snapshot(vm => '200-1690000000', name => 'secret'),
         snapshot(vm => '100', name => 'of the one before'),
+        snapshot(labels => { description => '', tags => [], held => 0, retired => '2026-11-22T09:00:00Z' }),
+        snapshot(name => 'lost', orphaned => 1),
     ],
 };
 my $rows = call('flatsnap_list')->{snapshots};
-is(scalar(@$rows), 1, 'what another guest has is left out, whatever the daemon answers');
+is_deeply(
+    [map { [$_->{name}, $_->{orphaned}] } @$rows],
+    [['before upgrade', 0], ['lost', 1]],
+    'what another guest has and what is retired is left out, whatever the daemon answers, and what is orphaned is told',
+);
 is_deeply(
     [$rows->[0]->@{qw(guard expires foreign untouchable size)}],
     ['rollback to s1', 1795910400, 'autosnap', 1, 4096],
     'guards, snapshots of others and disks that are gone',
 );
+my $fields = $methods{flatsnap_list}->{returns}->{properties}->{snapshots}->{items}->{properties};
+is_deeply([sort keys %$fields], [sort keys $rows->[0]->%*], 'every field is documented');
 $answers{'GET /v1/snapshots?vm=101'} = { snapshots => [] };
 is_deeply(call('flatsnap_list', vmid => 101), { snapshots => [] }, 'a container has its VMID alone');
+my $retired = { description => 'secret', tags => [], held => 0, retired => '2026-11-22T09:00:00Z' };
+my $of_predecessor = snapshot(vm => '101', id => $other, labels => $retired);
+$answers{'GET /v1/snapshots?vm=101&limit=1'} = { snapshots => [$of_predecessor], next => 'c1' };
+$answers{'GET /v1/snapshots?vm=101&limit=1&cursor=c1'} = { snapshots => [snapshot(vm => '101')], next => 'c2' };
+my $page = call('flatsnap_list', vmid => 101, limit => 1);
+is_deeply(
+    [$page->{next}, map { $_->{id} } $page->{snapshots}->@*],
+    ['c2', $id],
+    'of a predecessor with the same VMID nothing is shown, and a page is not empty for that',
+);
 refused(qr/node 'pve1' has no guest 200/, 'not of a guest on another node', 'flatsnap_list', vmid => 200);
 refused(qr/has no guest 999/, 'nor of none', 'flatsnap_list', vmid => 999);
 refused(qr/is not of type flatsnap/, 'nor through a storage of another type', 'flatsnap_list', storage => 'local');
@@ -186,7 +205,8 @@ is(scalar(@asked), 0, 'and the daemon is not asked');
 
 # --- space
 
-$answers{"GET $list&limit=1"} = { snapshots => [snapshot()] };
+$answers{"GET $list&limit=1000"} = { snapshots => [snapshot()], next => 'c1' };
+$answers{"GET $list&limit=1000&cursor=c1"} = { snapshots => [snapshot(id => $other)] };
 $answers{"GET /v1/vms/100-1690000000/space?snapshot=$id&snapshot=$other"} =
     { snapshots => [{ id => $id, name => 'a', exclusive => 7 }], freed => 9 };
 is_deeply(
@@ -194,8 +214,20 @@ is_deeply(
     { snapshots => [{ id => $id, name => 'a', exclusive => 7 }], freed => 9 },
     'space of two',
 );
-$answers{"GET $list&limit=1"} = { snapshots => [snapshot(vm => '200-1')] };
-is_deeply(call('flatsnap_space'), { snapshots => [], freed => 0 }, 'none of another guest that is called so');
+$answers{"GET $list&limit=1000"} = { snapshots => [snapshot(vm => '200-1')] };
+is_deeply(call('flatsnap_space'), { snapshots => [] }, 'none of another guest that is called so');
+$answers{'GET /v1/snapshots?vm=101&limit=1000'} = { snapshots => [$of_predecessor, snapshot(vm => '101')] };
+$answers{'GET /v1/vms/101/space'} =
+    { snapshots => [map { { id => $_, name => 'a', exclusive => 7 } } $id, $other], freed => 14 };
+is_deeply(
+    call('flatsnap_space', vmid => 101),
+    { snapshots => [{ id => $id, name => 'a', exclusive => 7 }] },
+    'nor of a predecessor, not even in the sum',
+);
+refused(qr/guest 101 has no snapshot $other/, 'nor if it is named', 'flatsnap_space', vmid => 101, snapshots => "$id,$other");
+$answers{'GET /v1/snapshots?vm=101&limit=1000'} = { snapshots => [$of_predecessor] };
+is_deeply(call('flatsnap_space', vmid => 101), { snapshots => [] }, 'nor if there is nothing else');
+is(scalar(@asked), 1, 'which is not measured');
 
 # --- labels
 
@@ -219,6 +251,9 @@ for my $method (qw(flatsnap_change flatsnap_delete flatsnap_download)) {
     $answers{"GET $path"} = snapshot(vm => '200-1690000000');
     refused(qr/guest 100-1690000000 has no snapshot/, "$method: not another guest's", $method, snapshot => $id, held => 1, disk => 'vm-100-disk-0');
     is(scalar(@asked), 1, 'and nothing more is asked');
+    $answers{"GET $path"} = snapshot(labels => $retired);
+    refused(qr/guest 100-1690000000 has no snapshot/, "$method: not a retired one", $method, snapshot => $id, held => 1, disk => 'vm-100-disk-0');
+    is(scalar(@asked), 1, 'and nothing more is asked then');
 }
 $answers{"GET $path"} = snapshot();
 

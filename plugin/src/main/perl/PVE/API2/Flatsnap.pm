@@ -6,13 +6,15 @@ package PVE::API2::Flatsnap;
 # of the daemon; what that is loaded by, PVE::Storage, is not loaded here.
 #
 #   GET    .                                q?, limit?, cursor?: {snapshots: [row], next?}, newest first
-#   GET    space                            snapshots?: {snapshots: [{id, name, exclusive}], freed}, in bytes
+#   GET    space                            snapshots?: {snapshots: [{id, name, exclusive}], freed?}, in bytes
 #   PUT    snapshot/{snapshot}              description?, add-tags?, remove-tags?, held?: row
 #   DELETE snapshot/{snapshot}              the row that was
 #   GET    snapshot/{snapshot}/disk/{disk}  the raw image, without its length
 #
 # A guest is more to the daemon than its VMID, so one that has it again sees nothing of its predecessor. Whatever the daemon
-# answers is looked through once more for the guest that was asked about: what a VM is called is its users' to choose.
+# answers is looked through once more for the guest that was asked about: what a VM is called is its users' to choose. Of a
+# guest without ctime the VMID is all there is, so none is shown or touched here that is retired: none of its disks is the
+# guest's any more, it may be the predecessor's, and its name may be in use again. Root finds those below /snapshots/.retired.
 
 use strict;
 use warnings;
@@ -84,12 +86,34 @@ my $ask = sub {
     return PVE::Storage::Custom::FlatsnapPlugin->request($scfg, $method, $path, $body, $LIMIT);
 };
 
-# Dies unless it is a snapshot of that very guest.
+# Whether it is a snapshot of that very guest, and has a disk of it left.
+my $is_of = sub {
+    my ($snapshot, $id) = @_;
+    return $snapshot->{vm} eq $id && !defined($snapshot->{labels}->{retired});
+};
+
+# Dies unless it is one of these.
 my $find = sub {
     my ($scfg, $id, $snapshot) = @_;
     my $found = $ask->($scfg, 'GET', "/v1/vms/" . $escape->($id) . "/snapshots/$snapshot");
-    die "guest $id has no snapshot $snapshot\n" if $found->{vm} ne $id || $found->{id} ne $snapshot;
+    die "guest $id has no snapshot $snapshot\n" if !$is_of->($found, $id) || $found->{id} ne $snapshot;
     return $found;
+};
+
+# A page of these, and the cursor of the next if there is one. It may have fewer than the limit; none only if there are no more.
+my $page_of = sub {
+    my ($scfg, $id, %param) = @_;
+    my $cursor = $param{cursor};
+    while (1) {
+        my $page = $ask->(
+            $scfg,
+            'GET',
+            '/v1/snapshots' . $query->(vm => $id, q => $param{q}, limit => $param{limit}, cursor => $cursor),
+        );
+        $cursor = $page->{next};
+        my @found = grep { $is_of->($_, $id) } @{ $page->{snapshots} };
+        return (\@found, $cursor) if @found || !defined($cursor);
+    }
 };
 
 my $seconds = sub {
@@ -116,6 +140,7 @@ my $row = sub {
         consistency => $snapshot->{quiescence}->{achieved},
         torn => $snapshot->{quiescence}->{torn} ? 1 : 0,
         held => $labels->{held} ? 1 : 0,
+        orphaned => $snapshot->{orphaned} ? 1 : 0,
         untouchable => $snapshot->{foreign} && !$snapshot->{foreign}->{adopted} ? 1 : 0,
         tags => $labels->{tags} // [],
         description => $labels->{description} // '',
@@ -147,6 +172,40 @@ my $parameters = sub {
     };
 };
 
+my $returned_row = {
+    type => 'object',
+    properties => {
+        id => { description => 'Its id.', type => 'string' },
+        name => { description => 'Its name.', type => 'string' },
+        takenAt => { description => 'When it was taken, in seconds since 1970.', type => 'integer' },
+        size => { description => 'The length of its disks in bytes.', type => 'integer' },
+        consistency => { description => 'What was achieved of the consistency that was asked for.', type => 'string' },
+        torn => { description => 'Whether its disks are of different moments.', type => 'boolean' },
+        held => { description => 'Whether it must not be deleted.', type => 'boolean' },
+        orphaned => {
+            description => "Whether Proxmox VE should know it, and its configuration of the guest does not name it any more.",
+            type => 'boolean',
+        },
+        untouchable => { description => 'Whether another tool took it and flatsnap only shows it.', type => 'boolean' },
+        tags => { description => 'Words to find it by.', type => 'array', items => { type => 'string' } },
+        description => { description => 'Free text.', type => 'string' },
+        disks => {
+            description => 'Those that it has and that are still there.',
+            type => 'array',
+            items => {
+                type => 'object',
+                properties => {
+                    name => { description => 'The name of the volume.', type => 'string' },
+                    bytes => { description => 'Its length.', type => 'integer' },
+                },
+            },
+        },
+        guard => { description => 'Before what flatsnap took it by itself.', type => 'string', optional => 1 },
+        expires => { description => 'When a guard expires, in seconds since 1970.', type => 'integer', optional => 1 },
+        foreign => { description => 'What it is called by the other tool that took it.', type => 'string', optional => 1 },
+    },
+};
+
 my $snapshot_id = { description => 'The id of a snapshot.', type => 'string', pattern => $SNAPSHOT };
 my $tag_list = sub {
     return { description => $_[0], type => 'string', maxLength => 4096, optional => 1 };
@@ -175,18 +234,19 @@ $register->(
         limit => { description => 'The most to list.', type => 'integer', minimum => 1, maximum => 1000, optional => 1 },
         cursor => { description => 'What came as next.', type => 'string', maxLength => 1024, optional => 1 },
     ),
-    returns => { type => 'object' },
+    returns => {
+        type => 'object',
+        properties => {
+            snapshots => { description => 'The newest first.', type => 'array', items => $returned_row },
+            next => { description => 'The cursor of what follows, if anything does.', type => 'string', optional => 1 },
+        },
+    },
     code => sub {
         my ($param) = @_;
         my $scfg = $storage_of->($param);
-        my $id = $id_of->($param);
-        my $page = $ask->(
-            $scfg,
-            'GET',
-            '/v1/snapshots' . $query->(vm => $id, q => $param->{q}, limit => $param->{limit}, cursor => $param->{cursor}),
-        );
-        my $answer = { snapshots => [map { $row->($_) } grep { $_->{vm} eq $id } @{ $page->{snapshots} }] };
-        $answer->{next} = $page->{next} if defined($page->{next});
+        my ($found, $next) = $page_of->($scfg, $id_of->($param), $param->%{qw(q limit cursor)});
+        my $answer = { snapshots => [map { $row->($_) } @$found] };
+        $answer->{next} = $next if defined($next);
         return $answer;
     },
 );
@@ -205,22 +265,54 @@ $register->(
             optional => 1,
         },
     ),
-    returns => { type => 'object' },
+    returns => {
+        type => 'object',
+        properties => {
+            snapshots => {
+                description => 'What deleting each alone would free, as exclusive bytes.',
+                type => 'array',
+                items => {
+                    type => 'object',
+                    properties => {
+                        id => { description => 'Its id.', type => 'string' },
+                        name => { description => 'Its name.', type => 'string' },
+                        exclusive => { description => 'Bytes that nothing else uses.', type => 'integer' },
+                    },
+                },
+            },
+            freed => {
+                description => 'The bytes that deleting all those that were named would free.',
+                type => 'integer',
+                optional => 1,
+            },
+        },
+    },
     code => sub {
         my ($param) = @_;
         my $scfg = $storage_of->($param);
         my $id = $id_of->($param);
         my @wanted = split(/,/, $param->{snapshots} // '');
+        my (%shown, $found, $cursor);
+        do {
+            ($found, $cursor) = $page_of->($scfg, $id, limit => 1000, cursor => $cursor);
+            $shown{ $_->{id} } = 1 for @$found;
+        } while (defined($cursor));
+        for my $snapshot (@wanted) {
+            die "guest $id has no snapshot $snapshot\n" if !$shown{$snapshot};
+        }
         # A guest without any is not known to the daemon by this id; one of that name would be another.
-        my $any = $ask->($scfg, 'GET', '/v1/snapshots' . $query->(vm => $id, limit => 1))->{snapshots};
-        return { snapshots => [], freed => 0 } if !grep { $_->{vm} eq $id } @$any;
+        return { snapshots => [] } if !%shown;
         my $report =
             $ask->($scfg, 'GET', '/v1/vms/' . $escape->($id) . '/space' . $query->(map { (snapshot => $_) } @wanted));
-        return {
-            snapshots =>
-                [map { { id => $_->{id}, name => $_->{name}, exclusive => int($_->{exclusive}) } } @{ $report->{snapshots} }],
-            freed => int($report->{freed}),
+        my $answer = {
+            snapshots => [
+                map { { id => $_->{id}, name => $_->{name}, exclusive => int($_->{exclusive}) } }
+                grep { $shown{ $_->{id} } } @{ $report->{snapshots} }
+            ],
         };
+        # Of all, it would count what is not shown.
+        $answer->{freed} = int($report->{freed}) if @wanted;
+        return $answer;
     },
 );
 
@@ -237,7 +329,7 @@ $register->(
         'remove-tags' => $tag_list->('Tags to take away.'),
         held => { description => 'Whether it must not be deleted.', type => 'boolean', optional => 1 },
     ),
-    returns => { type => 'object' },
+    returns => $returned_row,
     code => sub {
         my ($param) = @_;
         my $scfg = $storage_of->($param);
@@ -260,7 +352,7 @@ $register->(
     description => 'Delete a flat snapshot that Proxmox VE has no record of.',
     permissions => $guest_needs->('VM.Snapshot'),
     parameters => $parameters->(snapshot => $snapshot_id),
-    returns => { type => 'object' },
+    returns => $returned_row,
     code => sub {
         my ($param) = @_;
         my $scfg = $storage_of->($param);
