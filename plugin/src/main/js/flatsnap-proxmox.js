@@ -413,6 +413,12 @@
                 ];
             },
 
+            // What Proxmox VE lists of a snapshot, if it does. A name may be in use again, so it is not enough; a node with an
+            // older version also shows what has lost all its disks.
+            knownAs: function (row) {
+                return row.orphaned || !row.disks.length ? undefined : this.known[row.name];
+            },
+
             // What a snapshot is to Proxmox VE, in words.
             about: function (row) {
                 if (row.guard) {
@@ -423,7 +429,13 @@
                 if (row.foreign) {
                     return `Taken by another tool as ${row.foreign}`;
                 }
-                return this.known[row.name]
+                if (row.orphaned) {
+                    return (
+                        'Orphaned: the configuration of the guest does not name it any more, so it cannot be rolled back to or cloned. ' +
+                        'Its disks can be downloaded; delete it when nobody needs it'
+                    );
+                }
+                return this.knownAs(row)
                     ? 'Proxmox VE lists it under Snapshots, too'
                     : 'Proxmox VE has no record of it: it cannot be rolled back to or cloned here';
             },
@@ -559,6 +571,16 @@
                 });
             },
 
+            mark: function (row) {
+                if (row.guard) {
+                    return 'shield';
+                }
+                if (row.foreign) {
+                    return 'external-link';
+                }
+                return row.orphaned ? 'chain-broken' : 'history';
+            },
+
             fill: function (page, added) {
                 const me = this;
                 const selected = me.getSelection().map((record) => record.id);
@@ -576,7 +598,7 @@
                             kind: 'snapshot',
                             leaf: true,
                             exclusive: me.exclusive.has(row.id) ? me.exclusive.get(row.id) : null,
-                            iconCls: `fa fa-fw x-fa-tree fa-${row.guard ? 'shield' : row.foreign ? 'external-link' : 'history'}`,
+                            iconCls: `fa fa-fw x-fa-tree fa-${me.mark(row)}`,
                         }, row),
                     );
                 });
@@ -638,7 +660,7 @@
                 const may = caps();
                 const rows = me.chosen();
                 const row = rows.length === 1 ? rows[0] : undefined;
-                const known = row && me.known[row.name];
+                const known = row && me.knownAs(row);
                 const whole = known && !known.snapstate;
                 const own = row && !row.untouchable;
                 const enable = (itemId, enabled) => me.down('#' + itemId).setDisabled(!enabled);
@@ -920,7 +942,7 @@
             destroySnapshot: function () {
                 const me = this;
                 const row = me.chosen()[0];
-                const known = me.known[row.name];
+                const known = me.knownAs(row);
                 const frees = Number.isFinite(row.exclusive) ? ` and frees ${text(size(row.exclusive))}` : '';
                 Ext.create('Flatsnap.Confirm', {
                     title: gettext('Delete'),

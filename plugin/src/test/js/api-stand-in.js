@@ -19,6 +19,7 @@ function row(number, name, more) {
     consistency: 'filesystem',
     torn: false,
     held: false,
+    orphaned: false,
     untouchable: false,
     tags: [],
     description: '',
@@ -47,10 +48,16 @@ function state() {
     row(7, 'small', { disks: [{ name: 'vm-100-disk-0', bytes: IMAGE.length }], size: IMAGE.length }),
     row(8, 'cut-short', { disks: [{ name: 'vm-100-disk-0', bytes: IMAGE.length + 1 }], size: IMAGE.length }),
   ];
+  // Names that are in use again, of what they do not mean any more.
+  const past = [
+    row(1, 'before-upgrade', { id: 'orphaned-before', takenAt: NOW - 400000, orphaned: true }),
+    row(1, 'before-upgrade', { id: 'retired-before', takenAt: NOW - 410000, disks: [], size: 0 }),
+  ];
   const many = Array.from({ length: 450 }, (_, i) =>
     row(0, `nightly-${i}`, { id: `many-${i}`, takenAt: NOW - i * 3600, consistency: 'crash' }),
   );
   return {
+    past,
     guests: {
       'qemu/100': {
         rows,

@@ -144,6 +144,8 @@ async function choose(...chosen) {
   }, chosen);
 }
 
+const chooseId = (id) => browser.run((wanted) => tab.getSelectionModel().select(tab.getStore().getNodeById(wanted)), id);
+
 const enabled = () =>
   browser.run(() =>
     ['rollback', 'undo', 'cloneGuest', 'download', 'details', 'relabel', 'hold', 'destroySnapshot'].filter(
@@ -334,7 +336,42 @@ async function allowed() {
     await choose('small');
     same(await enabled(), all.filter((id) => !['rollback', 'cloneGuest'].includes(id)));
     has(await browser.run(() => tab.down('#status').getEl().dom.innerText), 'no record');
-    await picture('tab-orphan');
+    await picture('tab-no-record');
+  });
+  await check('what the configuration does not name any more is marked, and its tip says what can be done', async () => {
+    api.guests['qemu/100'].rows.push(...api.past);
+    await browser.run(() => tab.reload());
+    await browser.until(() => tab.rows.length === 10 && !tab.isMasked());
+    const [icons, tips] = await browser.run(() => {
+      const icon = (id) => tab.getView().getNode(tab.getStore().getNodeById(id)).querySelector('.x-tree-icon');
+      const cell = (id) => tab.getView().getNode(tab.getStore().getNodeById(id)).querySelector('td[data-qtip]');
+      const [first] = tab.rows;
+      return [
+        ['orphaned-before', first.id].map((id) => icon(id).classList.contains('fa-chain-broken')),
+        ['orphaned-before', first.id].map((id) => cell(id).getAttribute('data-qtip')),
+      ];
+    });
+    same(icons, [true, false]);
+    has(tips[0], 'does not name it any more', 'cannot be rolled back to', 'delete it');
+    has(tips[1], 'Proxmox VE lists it');
+    await chooseId('orphaned-before');
+    same(await enabled(), all.filter((id) => !['rollback', 'cloneGuest'].includes(id)));
+    has(await browser.run(() => tab.down('#status').getEl().dom.innerText), 'does not name it any more');
+    await browser.run(() => tab.getView().getNode(tab.getSelection()[0]).scrollIntoView());
+    await picture('tab-orphaned');
+  });
+  await check('deleting it leaves alone what Proxmox VE has of that name now', async () => {
+    await press('destroySnapshot');
+    same((await dialog()).includes('gone from Snapshots'), false);
+    await agree();
+    await browser.until(() => tab.rows.length === 9);
+    same(changes(), ['DELETE /nodes/pve1/storage/flat/flatsnap/100/snapshot/orphaned-before']);
+    await noDialog();
+  });
+  await check('a name that is in use again does not offer to roll back to what has no disks', async () => {
+    await chooseId('retired-before');
+    same(await enabled(), ['details', 'relabel', 'hold', 'destroySnapshot']);
+    has(await browser.run(() => tab.down('#status').getEl().dom.innerText), 'no record');
   });
   await check('no deleting of what is held', async () => {
     await choose('kept');
