@@ -432,7 +432,7 @@
                 if (row.orphaned) {
                     return (
                         'Orphaned: the configuration of the guest does not name it any more, so it cannot be rolled back to or cloned. ' +
-                        'Its disks can be downloaded; delete it when nobody needs it, for nothing else will'
+                        'Its disks can be downloaded; delete it when nobody needs it'
                     );
                 }
                 return this.knownAs(row)
