@@ -48,7 +48,8 @@ abstract class ProxmoxDeed extends Deed {
 
     /** What people ask for. */
     static List<Deed> ofGuests(ProxmoxWorld world) {
-        return List.of(new Take(world), new RollBack(world), new Delete(world), new Describe(world));
+        return List.of(
+                new Take(world), new RollBack(world), new Delete(world), new DeleteTheRest(world), new Describe(world));
     }
 
     /** What the storage plugin does with a volume of its own. */
@@ -682,9 +683,13 @@ abstract class ProxmoxDeed extends Deed {
     }
 
     /** There as a whole, or gone; what Proxmox VE has half deleted it says so of. */
-    private static final class Delete extends Kept {
+    private static class Delete extends Kept {
         Delete(ProxmoxWorld world) {
-            super("deletion", world);
+            this("deletion", world);
+        }
+
+        Delete(String title, ProxmoxWorld world) {
+            super(title, world);
         }
 
         @Override
@@ -712,6 +717,32 @@ abstract class ProxmoxDeed extends Deed {
             assertThat(world().isLocked()).isFalse();
             assertThat(world().shown(ProxmoxWorld.VM, snapshot())).isEmpty();
             assertThat(world().read()).containsOnly(snapshot());
+        }
+    }
+
+    /** A retry of a deletion of which only Proxmox VE's own word is left to be taken back. */
+    private static final class DeleteTheRest extends Delete {
+        private boolean cut;
+
+        DeleteTheRest(ProxmoxWorld world) {
+            super("deletion of the rest", world);
+        }
+
+        @Override
+        void prepare() throws IOException {
+            super.prepare();
+            cut = false;
+        }
+
+        @Override
+        Answer act(String operation) {
+            if (!cut) {
+                cut = true;
+                world().node().mischief("delete done", "vm-100-disk-1", "kill");
+                super.act(operation);
+                world().node().letGo();
+            }
+            return super.act(operation);
         }
     }
 
