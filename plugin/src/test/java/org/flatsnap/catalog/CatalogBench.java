@@ -1,5 +1,6 @@
 package org.flatsnap.catalog;
 
+import com.google.gson.reflect.TypeToken;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -22,7 +23,9 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.flatsnap.model.Json;
 import org.flatsnap.model.Snapshot;
+import org.flatsnap.testing.Commands;
 import org.flatsnap.testing.DaemonProcess;
+import org.flatsnap.testing.Goals;
 import org.openjdk.jmh.results.RunResult;
 import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.options.Options;
@@ -34,10 +37,11 @@ import picocli.CommandLine.Option;
 
 /**
  * All that {@code packaging/bench/catalog} measures, and its table: the catalog and SQLite with the same snapshots, asked the
- * same questions, in one run.
+ * same questions, in one run; and in the engines' guest the catalog and the zfs command.
  */
 public final class CatalogBench implements Callable<Integer> {
     private static final int SNAPSHOTS_OF_EACH = 1000;
+    private static final int LISTED_VMS = 100;
     private static final int WRITERS = 16;
     private static final int ROUNDS = 3;
     private static final List<String> PEERS = List.of("flatsnap", "sqlite");
@@ -71,14 +75,18 @@ public final class CatalogBench implements Callable<Integer> {
 
     @Option(
             names = "--list",
-            description = "Only lists all snapshots, and those of one VM, and says how long that took.")
-    private boolean list;
+            description = "Only lists all snapshots, and those of one VM; the same of this pool, with the zfs command.")
+    private String list;
+
+    @Option(names = "--listed", description = "What such a run has left as JSON.")
+    private Path listed;
 
     private final Map<String, Object> figures = new LinkedHashMap<>();
+    private final Goals goals = new Goals();
 
     private CatalogBench() {}
 
-    /** Ends with 0 whatever comes out. */
+    /** Ends with 1 if a goal is missed. */
     public static void main(String[] arguments) {
         System.exit(new CommandLine(new CatalogBench()).execute(arguments));
     }
@@ -94,8 +102,8 @@ public final class CatalogBench implements Callable<Integer> {
             return 0;
         }
         Files.createDirectories(work);
-        if (list) {
-            list();
+        if (list != null) {
+            Files.writeString(json, Json.PRETTY.toJson(list()) + "\n");
             return 0;
         }
         figures.put("snapshots", centre().size());
@@ -107,30 +115,63 @@ public final class CatalogBench implements Callable<Integer> {
         memory(rows);
         try (DaemonProcess daemon = daemon()) {
             questions(rows);
-            rows.add(row("daemon after all questions, resident", "MiB", Map.of("api", resident(daemon.pid()))));
+            double resident = resident(daemon.pid());
+            rows.add(row("daemon after all questions, resident", "MiB", Map.of("api", resident)));
+            goals.atMost("resident MB of the daemon", 400, resident * (1 << 20) / 1e6);
         }
         inserts(rows);
+        if (listed != null) {
+            rows.addAll(Json.PRETTY.fromJson(Files.readString(listed), new TypeToken<List<Map<String, Object>>>() {}));
+        }
         figures.put("results", rows);
+        figures.put("goals", goals.judged());
         print(rows);
+        goals.print();
         Files.writeString(json, Json.PRETTY.toJson(figures) + "\n");
-        return 0;
+        return goals.missed() ? 1 : 0;
     }
 
-    private void list() {
-        Path file = work.resolve(CatalogPeer.FILE);
-        try (Catalog catalog = Catalog.open(file)) {
-            catalog.replaceAll(centre().snapshots());
-            for (int round = 0; round < ROUNDS; round++) {
-                for (SnapshotQuery query :
-                        List.of(SnapshotQuery.ALL, SnapshotQuery.ALL.ofVms(Set.of(DataCentre.vm(7))))) {
-                    long begun = System.nanoTime();
-                    int found = CatalogAssertions.all(catalog, query.limitedTo(1000))
-                            .size();
-                    System.out.printf(
-                            Locale.ROOT, "catalog: %,d listed in %.1f ms%n", found, secondsSince(begun) * 1000);
-                }
+    /** In the engines' guest, with a pool that has as many snapshots of as many VMs in datasets named vm0 and so on. */
+    private List<Map<String, Object>> list() {
+        List<Map<String, Object>> rows = new ArrayList<>();
+        try (Catalog catalog = Catalog.open(work.resolve(CatalogPeer.FILE))) {
+            catalog.replaceAll(new DataCentre(LISTED_VMS, snapshots / LISTED_VMS).snapshots());
+            rows.add(listing(catalog, "all", SnapshotQuery.ALL));
+            rows.add(listing(catalog, "those of one VM", SnapshotQuery.ALL.ofVms(Set.of(DataCentre.vm(7))), "/vm7"));
+        }
+        return rows;
+    }
+
+    private Map<String, Object> listing(Catalog catalog, String what, SnapshotQuery query, String... below) {
+        int[] found = new int[1];
+        List<Double> catalogs = new ArrayList<>();
+        List<Double> zfs = new ArrayList<>();
+        for (int round = 0; round < ROUNDS; round++) {
+            long begun = System.nanoTime();
+            found[0] = CatalogAssertions.all(catalog, query.limitedTo(1000)).size();
+            catalogs.add(secondsSince(begun) * 1000);
+            begun = System.nanoTime();
+            String lines = Commands.run(
+                    "zfs",
+                    "list",
+                    "-H",
+                    "-r",
+                    "-t",
+                    "snapshot",
+                    "-o",
+                    "name,creation",
+                    "-s",
+                    "creation",
+                    list + String.join("", below));
+            zfs.add(secondsSince(begun) * 1000);
+            if (lines.lines().count() != found[0]) {
+                throw new IllegalStateException(what + ": zfs lists others than the " + found[0] + " of the catalog");
             }
         }
+        return row(
+                "guest: %,d listed, %s".formatted(found[0], what),
+                "ms",
+                Map.of("flatsnap", median(catalogs), "zfs", median(zfs)));
     }
 
     /** Fills both, unless an earlier run left them in the same place. */
@@ -194,6 +235,7 @@ public final class CatalogBench implements Callable<Integer> {
             millis.put(name, median(rounds));
         }
         rows.add(row("open and first page", "ms", millis));
+        goals.atMost("ms to open and get the first page", 2000, millis.get("flatsnap"));
     }
 
     private static double median(List<Double> rounds) {
@@ -300,6 +342,12 @@ public final class CatalogBench implements Callable<Integer> {
             String what = question.name().toLowerCase(Locale.ROOT).replace('_', ' ');
             rows.add(row(what + ", median", "us", medians));
             rows.add(row(what + ", p99", "us", rare));
+            if (question == Question.GLOB_NONE) {
+                goals.atMost("ms for a pattern that takes a look at each name, p99", 100, rare.get("flatsnap") / 1000);
+            } else {
+                goals.atMost("ms for " + what + ", p99", 1, rare.get("flatsnap") / 1000);
+                goals.atMost("ms for " + what + " through the API, p99", 5, rare.get("api") / 1000);
+            }
         }
     }
 
@@ -330,6 +378,7 @@ public final class CatalogBench implements Callable<Integer> {
             Files.delete(copy);
         }
         rows.add(row("durable inserts, " + WRITERS + " writers", "1/s", rates));
+        goals.atLeast("durable inserts a second", 2000, rates.get("flatsnap"));
     }
 
     private double insertedPerSecond(Peer peer, int first) throws InterruptedException {
@@ -356,24 +405,28 @@ public final class CatalogBench implements Callable<Integer> {
         row.put("what", what);
         row.put("unit", unit);
         row.putAll(values);
-        if (values.keySet().containsAll(PEERS)) {
-            row.put("ratio", values.get("flatsnap") / values.get("sqlite"));
+        if (values.containsKey("flatsnap")) {
+            Stream.of("sqlite", "zfs")
+                    .filter(values::containsKey)
+                    .forEach(peer -> row.put("ratio", values.get("flatsnap") / values.get(peer)));
         }
         return row;
     }
 
     private static void print(List<Map<String, Object>> rows) {
         System.out.printf(
-                "| %-36s | %4s | %12s | %12s | %12s | %8s |%n", "", "", "flatsnap", "its API", "SQLite", "ratio");
-        System.out.println("| --- | --- | ---: | ---: | ---: | ---: |");
+                "| %-36s | %4s | %12s | %12s | %12s | %12s | %8s |%n",
+                "", "", "flatsnap", "its API", "SQLite", "zfs list", "ratio");
+        System.out.println("| --- | --- | ---: | ---: | ---: | ---: | ---: |");
         for (Map<String, Object> row : rows) {
             System.out.printf(
-                    "| %-36s | %4s | %12s | %12s | %12s | %8s |%n",
+                    "| %-36s | %4s | %12s | %12s | %12s | %12s | %8s |%n",
                     row.get("what"),
                     row.get("unit"),
                     figure(row, "flatsnap", "%,.1f"),
                     figure(row, "api", "%,.1f"),
                     figure(row, "sqlite", "%,.1f"),
+                    figure(row, "zfs", "%,.1f"),
                     figure(row, "ratio", "%.2f"));
         }
     }

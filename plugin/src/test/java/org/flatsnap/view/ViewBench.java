@@ -34,6 +34,7 @@ import org.flatsnap.query.Moments;
 import org.flatsnap.store.StoredSnapshots;
 import org.flatsnap.testing.Bench;
 import org.flatsnap.testing.Commands;
+import org.flatsnap.testing.Goals;
 import org.flatsnap.testing.LoopFileSystem;
 import org.flatsnap.testing.RunningGuest;
 import picocli.CommandLine;
@@ -66,8 +67,7 @@ public final class ViewBench implements Callable<Integer> {
     private final Map<String, Map<String, Double>> seconds = new LinkedHashMap<>();
 
     private final Map<String, Map<String, Double>> megabytes = new LinkedHashMap<>();
-    private final Map<String, String> goals = new LinkedHashMap<>();
-    private boolean missed;
+    private final Goals goals = new Goals();
 
     private ViewBench() {}
 
@@ -120,7 +120,7 @@ public final class ViewBench implements Callable<Integer> {
         }
         judge();
         print();
-        return missed ? 1 : 0;
+        return goals.missed() ? 1 : 0;
     }
 
     /** One real snapshot, and as many more like it as are wanted, each with files on the store. */
@@ -341,41 +341,30 @@ public final class ViewBench implements Callable<Integer> {
     }
 
     private void judge() {
-        goal("warm find: time of ext4, at most 1.1", ratio(seconds, "find, warm", "ext4"), 1.1, false);
-        goal("cold find: time of bindfs, at most 0.75", ratio(seconds, "find, cold", "bindfs"), 0.75, false);
-        goal(
-                "direct sequential read: rate of C on libfuse3, at least 0.95",
-                ratio(megabytes, "sequential, direct", "C, libfuse3"),
+        goals.atMost("warm find: time of ext4", 1.1, ratio(seconds, "find, warm", "ext4"));
+        goals.atMost("cold find: time of bindfs", 0.75, ratio(seconds, "find, cold", "bindfs"));
+        goals.atLeast(
+                "direct sequential read: rate of C on libfuse3",
                 0.95,
-                true);
-        goal(
-                "second read: rate of the file itself, at least 0.6",
-                ratio(megabytes, "sequential, again", "native"),
-                0.6,
-                true);
+                ratio(megabytes, "sequential, direct", "C, libfuse3"));
+        goals.atLeast("second read: rate of the file itself", 0.6, ratio(megabytes, "sequential, again", "native"));
     }
 
     private static double ratio(Map<String, Map<String, Double>> figures, String what, String other) {
         return figures.get(what).get(VIEW) / figures.get(what).get(other);
     }
 
-    private void goal(String text, double reached, double limit, boolean atLeast) {
-        boolean kept = atLeast ? reached >= limit : reached <= limit;
-        missed |= !kept;
-        goals.put(text, "%.2f, %s".formatted(reached, kept ? "reached" : "MISSED"));
-    }
-
     private void print() throws IOException {
         table("s", "%.2f", seconds);
         table("MB/s", "%.0f", megabytes);
         System.out.println("In brackets: the view's figure divided by this one.");
-        goals.forEach((goal, reached) -> System.out.printf("%-62s %s%n", goal, reached));
+        goals.print();
         Map<String, Object> all = new LinkedHashMap<>();
         all.put("snapshots", snapshots);
         all.put("rounds", rounds);
         all.put("seconds", seconds);
         all.put("megabytes per second", megabytes);
-        all.put("goals", goals);
+        all.put("goals", goals.judged());
         Files.writeString(json, Json.PRETTY.toJson(all) + "\n", StandardCharsets.UTF_8);
     }
 
