@@ -29,6 +29,7 @@ import java.util.Set;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.flatsnap.linux.Durability;
@@ -134,13 +135,13 @@ public final class AuditLog implements AutoCloseable {
         Map<String, AuditEntry> begun = new LinkedHashMap<>();
         YearMonth present = month(now());
         for (YearMonth month : List.of(present.minusMonths(1), present)) {
-            for (Line line : lines(month, Long.MAX_VALUE, Integer.MAX_VALUE, entry -> true)) {
+            forEachLine(month, Long.MAX_VALUE, line -> {
                 if (line.entry().isBegun()) {
                     begun.put(line.entry().request(), line.entry());
                 } else {
                     begun.remove(line.entry().request());
                 }
-            }
+            });
         }
         return List.copyOf(begun.values());
     }
@@ -329,24 +330,33 @@ public final class AuditLog implements AutoCloseable {
     private List<Line> lines(YearMonth month, long until, int wanted, Predicate<AuditEntry> matches)
             throws IOException {
         Deque<Line> found = new ArrayDeque<>();
+        forEachLine(month, until, line -> {
+            if (matches.test(line.entry())) {
+                found.add(line);
+                if (found.size() > wanted) {
+                    found.remove();
+                }
+            }
+        });
+        return List.copyOf(found);
+    }
+
+    /** Keeps none: a log of a month may be larger than memory. */
+    private void forEachLine(YearMonth month, long until, Consumer<Line> consumer) throws IOException {
         // Unlike Files.newBufferedReader it goes on behind bytes that are no text.
         try (BufferedReader reader =
                 new BufferedReader(new InputStreamReader(Files.newInputStream(file(month)), StandardCharsets.UTF_8))) {
             long number = 0;
             for (String text = reader.readLine(); text != null && number < until; text = reader.readLine()) {
-                Optional<AuditEntry> entry = parse(text).filter(matches);
+                Optional<AuditEntry> entry = parse(text);
                 if (entry.isPresent()) {
-                    found.add(new Line(month, number, entry.get()));
-                    if (found.size() > wanted) {
-                        found.remove();
-                    }
+                    consumer.accept(new Line(month, number, entry.get()));
                 }
                 number++;
             }
         } catch (NoSuchFileException e) {
-            return List.of();
+            LOG.debug("nothing was done in {}", month, e);
         }
-        return List.copyOf(found);
     }
 
     private static Optional<AuditEntry> parse(String line) {

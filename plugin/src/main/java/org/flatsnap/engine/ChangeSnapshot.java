@@ -84,13 +84,19 @@ final class ChangeSnapshot {
         for (StoreId store : snapshot.stores()) {
             stores.require(store).unpublish(snapshot.vm(), snapshot.id());
         }
-        catalog.remove(snapshot.id());
-        for (StoreId store : snapshot.stores()) {
-            try {
-                stores.require(store).free(snapshot.vm(), snapshot.id());
-            } catch (Problem e) {
-                LOG.warn("{}; it is tried again at the next start", e.getMessage());
-            }
+        try {
+            catalog.remove(snapshot.id());
+        } finally {
+            // A catalog on the same file system may find no room before this makes some.
+            snapshot.stores().forEach(store -> free(store, snapshot));
+        }
+    }
+
+    private void free(StoreId store, Snapshot snapshot) {
+        try {
+            stores.require(store).free(snapshot.vm(), snapshot.id());
+        } catch (Problem e) {
+            LOG.warn("{}; it is tried again at the next start", e.getMessage());
         }
     }
 

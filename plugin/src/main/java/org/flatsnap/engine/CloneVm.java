@@ -62,7 +62,7 @@ final class CloneVm {
         refuseName(name);
         stores.refuseFull("cannot make VM " + name, from.stores());
         Map<DiskName, Path> files = files(from, name);
-        Optional<Path> firmware = from.firmware().map(file -> newFirmware(file, name, id));
+        Optional<Path> firmware = from.firmware().map(file -> CloneOut.companion(Path.of(file), name, id));
         Manager.CloneDefinition definition = manager.prepareClone(definition(from), id, name, files, firmware);
 
         List<CloneOut> made = new ArrayList<>();
@@ -174,10 +174,6 @@ final class CloneVm {
             files.put(image.disk(), file);
         }
         return files;
-    }
-
-    private static Path newFirmware(String file, VmName name, VmId id) {
-        return Path.of(file).resolveSibling(name + "-" + id.shortForm() + "_VARS.fd");
     }
 
     private static List<Store.Target> targets(Snapshot from, StoreId store, Map<DiskName, Path> files) {

@@ -3,6 +3,7 @@ package org.flatsnap.server;
 import io.javalin.config.RoutesConfig;
 import io.javalin.http.Context;
 import io.javalin.http.Header;
+import io.javalin.http.HttpStatus;
 import io.javalin.security.RouteRole;
 import java.io.IOException;
 import java.nio.channels.SocketChannel;
@@ -308,8 +309,11 @@ final class Gate {
         if (caller.everywhere().isPresent()) {
             return Optional.empty();
         }
+        // Of a VM that has another name by now a grant has to match both.
+        Map<VmId, Set<VmName>> names = engine.knownVms().names();
         return Optional.of(Stream.concat(catalog.vms().stream(), catalog.retiredVms().stream())
-                .filter(entry -> caller.on(entry.vm(), Set.of(entry.name())).isPresent())
+                .filter(entry -> caller.on(entry.vm(), names.getOrDefault(entry.vm(), Set.of(entry.name())))
+                        .isPresent())
                 .map(VmEntry::vm)
                 .collect(Collectors.toCollection(TreeSet::new)));
     }
@@ -368,14 +372,22 @@ final class Gate {
         if (begun == null) {
             return;
         }
-        String failure = context.attribute(FAILURE);
-        AuditEntry ended = begun.ended(clock.instant(), failure == null ? AuditEntry.OK : failure);
+        AuditEntry ended = begun.ended(clock.instant(), result(context));
         try {
             audit.append(ended.vmId().isPresent() ? ended : ended.of(ended.vm().flatMap(this::identity)));
         } catch (Problem e) {
             // It is done and stands in the log as begun; the next change will be refused.
             LOG.error("the audit log lacks the result of {} by {}: {}", ended.action(), ended.who(), ended.result());
         }
+    }
+
+    /** Not everything that fails comes by {@link #failed}: what is no exception, or a client that went away, does not. */
+    private static String result(Context context) {
+        String failure = context.attribute(FAILURE);
+        if (failure != null) {
+            return failure;
+        }
+        return context.statusCode() >= HttpStatus.BAD_REQUEST.getCode() ? Code.INTERNAL.name() : AuditEntry.OK;
     }
 
     /**

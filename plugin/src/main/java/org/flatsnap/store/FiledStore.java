@@ -28,7 +28,7 @@ abstract class FiledStore implements Store {
     FiledStore(Layout layout, StoreIdentity identity) {
         this.layout = layout;
         this.identity = identity;
-        this.intents = new IntentFiles(layout);
+        this.intents = new IntentFiles(layout, this::requireOwn);
     }
 
     final Layout layout() {
@@ -141,6 +141,28 @@ abstract class FiledStore implements Store {
             return intents.of(vm);
         });
     }
+
+    /**
+     * INVARIANT: nothing is moved or removed that an intent names and that is not flatsnap's, whoever wrote it: a store may be
+     * shared, and its checksum has no key.
+     *
+     * @throws Problem with code INTERNAL if it names another place
+     */
+    final void requireOwn(Intent intent) {
+        for (Intent.Swap swap : intent.swaps()) {
+            if (swap.store().equals(id()) && !isOwn(swap)) {
+                throw CheckedFile.damaged(
+                        layout.intent(intent.vm()),
+                        "it puts " + swap.staged() + " in the place of "
+                                + swap.dataset().orElse(swap.live())
+                                + ", and not what flatsnap stages in that of a disk",
+                        null);
+            }
+        }
+    }
+
+    /** Whether it leads from where this store stages disks to where it has them. */
+    abstract boolean isOwn(Intent.Swap swap);
 
     final void removeIntent(Intent intent) throws IOException {
         intents.remove(intent);

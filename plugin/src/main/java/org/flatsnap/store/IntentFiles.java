@@ -18,9 +18,12 @@ final class IntentFiles {
     private static final String SUFFIX = ".json";
 
     private final Layout layout;
+    private final Consumer<Intent> check;
 
-    IntentFiles(Layout layout) {
+    /** @param check throws a {@link Problem} if one that was read must not be followed */
+    IntentFiles(Layout layout, Consumer<Intent> check) {
         this.layout = layout;
+        this.check = check;
     }
 
     void write(Intent intent) throws IOException {
@@ -74,12 +77,13 @@ final class IntentFiles {
         }
     }
 
-    private static Optional<Intent> read(Path file) throws IOException {
+    private Optional<Intent> read(Path file) throws IOException {
         try {
             Intent intent = CheckedFile.read(file, Intent.class);
             if (!file.endsWith(intent.vm() + SUFFIX)) {
                 throw CheckedFile.damaged(file, "it is of another VM, " + intent.vm(), null);
             }
+            check.accept(intent);
             return Optional.of(intent);
         } catch (NoSuchFileException e) {
             return Optional.empty();

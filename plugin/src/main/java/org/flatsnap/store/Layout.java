@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
@@ -11,7 +12,9 @@ import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
+import org.flatsnap.linux.Accounts;
 import org.flatsnap.linux.Durability;
 import org.flatsnap.linux.Host;
 import org.flatsnap.model.DiskName;
@@ -45,6 +48,16 @@ final class Layout {
             Files.createDirectories(directory);
         }
         Durability.sync(base);
+    }
+
+    /** Whether nobody can write there but who this process acts as: what lies there is believed. */
+    boolean isOwn() throws IOException {
+        Set<PosixFilePermission> mode = Files.getPosixFilePermissions(base, LinkOption.NOFOLLOW_LINKS);
+        return !Files.isSymbolicLink(base)
+                && Files.getAttribute(base, "unix:uid", LinkOption.NOFOLLOW_LINKS)
+                        .equals(Accounts.effectiveUser())
+                && !mode.contains(PosixFilePermission.GROUP_WRITE)
+                && !mode.contains(PosixFilePermission.OTHERS_WRITE);
     }
 
     /** This host's name, by which the others know its work. */
@@ -112,6 +125,13 @@ final class Layout {
 
     Path staging() {
         return base.resolve("staging");
+    }
+
+    /** Nothing if an owner of this name cannot be: what stands in a property may be anybody's. */
+    Optional<Path> staging(String owner) {
+        return owner.isEmpty() || owner.startsWith(".") || owner.contains("/")
+                ? Optional.empty()
+                : Optional.of(staging().resolve(owner));
     }
 
     Path staging(OperationId operation) {

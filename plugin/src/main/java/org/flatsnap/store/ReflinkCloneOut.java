@@ -110,7 +110,7 @@ final class ReflinkCloneOut implements CloneOut {
             }
         }
         if (plan.companion().isPresent()) {
-            Files.deleteIfExists(Path.of(plan.companion().get()));
+            CloneOut.removeCompanion(Path.of(plan.companion().get()), plan.domain());
         }
     }
 

@@ -384,6 +384,7 @@ public final class ReflinkStore extends FiledStore {
 
     @Override
     public Intent.Swap restage(Intent intent, Intent.Swap swap, Supplier<Snapshot> target) {
+        requireOwn(intent);
         return produce("cannot stage disk " + swap.disk() + " again", () -> {
             Path live = Path.of(swap.live());
             Path staged = root.resolve(swap.staged());
@@ -401,6 +402,17 @@ public final class ReflinkStore extends FiledStore {
     }
 
     @Override
+    boolean isOwn(Intent.Swap swap) {
+        Path staged = root.resolve(swap.staged()).normalize();
+        Path live = Path.of(swap.live()).normalize();
+        return staged.startsWith(layout.staging())
+                && layout.staging().relativize(staged).getNameCount() == 2
+                && live.startsWith(root)
+                && !live.equals(root)
+                && !live.startsWith(layout.base());
+    }
+
+    @Override
     public boolean changed(Intent intent, Intent.Swap swap) {
         Optional<DiskStamp> present = stamp(Path.of(swap.live()));
         return !swapped(swap, present) && !present.equals(swap.guarded());
@@ -412,6 +424,7 @@ public final class ReflinkStore extends FiledStore {
 
     @Override
     public void swap(Intent intent, Intent.Swap swap) {
+        requireOwn(intent);
         attempt("cannot put disk " + swap.disk() + " in place", () -> {
             if (changed(intent, swap)) {
                 throw swap.refusal();
@@ -426,6 +439,7 @@ public final class ReflinkStore extends FiledStore {
 
     @Override
     public void lift(Intent intent) {
+        requireOwn(intent);
         attempt("cannot end the rollback of VM " + intent.vm(), () -> {
             removeIntent(intent);
             for (Path directory : stagingOf(intent)) {

@@ -24,6 +24,14 @@ record StoreIdentity(StoreId id) {
             }
             make(what, layout);
         }
+        if (!layout.isOwn()) {
+            throw new Problem(
+                    Code.REFUSED,
+                    what,
+                    layout.base() + " is a link, or others than the user of flatsnapd own it or may write to it",
+                    "What lies there decides what is moved and removed. If you know that nobody tampered with it: chown and"
+                            + " chmod go-w " + layout.base());
+        }
         StoreIdentity identity = CheckedFile.read(layout.identity(), StoreIdentity.class);
         if (known.isPresent() && !known.get().equals(identity.id())) {
             throw notTheStore(what, known.get());

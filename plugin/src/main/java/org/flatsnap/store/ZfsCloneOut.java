@@ -17,6 +17,8 @@ import org.flatsnap.model.Json;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.VmId;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** New disks that are clones. From the first moment each says for which VM it was made, until that VM is defined. */
 final class ZfsCloneOut implements CloneOut {
@@ -28,6 +30,8 @@ final class ZfsCloneOut implements CloneOut {
     private final List<DatasetName> made = new ArrayList<>();
     private boolean kept;
 
+    private static final Logger LOG = LoggerFactory.getLogger(ZfsCloneOut.class);
+
     /** For whom a clone was made; stands on it as {@link ZfsNames#CLONE}. */
     record Purpose(String owner, String node, VmId domain, Optional<String> companion) {
         Purpose {
@@ -35,8 +39,16 @@ final class ZfsCloneOut implements CloneOut {
             companion = companion == null ? Optional.empty() : companion;
         }
 
-        static Purpose parse(String text) {
-            return Json.COMPACT.fromJson(text, Purpose.class);
+        /** Nothing if flatsnap did not write it. */
+        static Optional<Purpose> parse(String text) {
+            try {
+                return Optional.ofNullable(Json.COMPACT.fromJson(text, Purpose.class))
+                        .filter(read -> read.owner != null && read.node != null && read.domain != null);
+            } catch (RuntimeException e) {
+                // Gson wraps what a constructor throws in exceptions without a type of their own.
+                LOG.warn("a clone's purpose is not what flatsnap wrote, so it stays: {}", text, e);
+                return Optional.empty();
+            }
         }
 
         /**
@@ -52,7 +64,7 @@ final class ZfsCloneOut implements CloneOut {
                 store.programs().inherit(clone, ZfsNames.CLONE);
             } else {
                 if (companion.isPresent()) {
-                    Files.deleteIfExists(Path.of(companion.get()));
+                    CloneOut.removeCompanion(Path.of(companion.get()), domain);
                 }
                 store.destroy(clone);
             }

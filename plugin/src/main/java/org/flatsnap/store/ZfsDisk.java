@@ -41,11 +41,7 @@ record ZfsDisk(DatasetName dataset, Path live) {
     }
 
     private static Optional<ZfsDisk> named(String name, Path live) {
-        try {
-            return Optional.of(new ZfsDisk(new DatasetName(name), live));
-        } catch (IllegalArgumentException e) {
-            return Optional.empty();
-        }
+        return ZfsNames.dataset(name).map(dataset -> new ZfsDisk(dataset, live));
     }
 
     private static boolean isMountPoint(Path directory) throws IOException {

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Pattern;
 import org.flatsnap.linux.zfs.DatasetName;
 import org.flatsnap.linux.zfs.DatasetRecord;
 import org.flatsnap.linux.zfs.DatasetType;
@@ -24,6 +25,7 @@ import org.flatsnap.model.VmId;
 
 /** Everything below a store's dataset at one moment, as one listing tells it. Immutable. */
 final class ZfsInventory {
+    private static final Pattern NUMBER = Pattern.compile("[0-9]{1,18}");
     private static final List<String> PROPERTIES = List.of(
             "origin",
             "creation",
@@ -193,6 +195,7 @@ final class ZfsInventory {
     boolean empty(Image image) {
         return dataset(image.name().dataset())
                 .flatMap(record -> own(record, ZfsNames.LAST))
+                .filter(NUMBER.asMatchPredicate())
                 .filter(last -> image.number("createtxg") > Long.parseLong(last))
                 .isPresent();
     }

@@ -142,13 +142,21 @@ final class ZfsLeftovers {
                     ? ZfsInventory.own(record, ZfsNames.OWNER)
                     : Optional.empty();
             return owner.or(() -> ZfsInventory.own(record, ZfsNames.CLONE)
-                    .map(ZfsCloneOut.Purpose::parse)
+                    .flatMap(ZfsCloneOut.Purpose::parse)
                     .map(ZfsCloneOut.Purpose::owner));
         });
     }
 
     private boolean clearOwner(String owner) throws IOException {
-        Path directory = store.layout().staging().resolve(owner);
+        Optional<Path> place = store.layout().staging(owner);
+        if (place.isEmpty()) {
+            LOG.warn(
+                    "a dataset of {} says that '{}' made it, which is none of flatsnap's; it stays",
+                    store.place(),
+                    owner);
+            return true;
+        }
+        Path directory = place.get();
         // Made where it is gone, so that nobody begins this operation anew meanwhile.
         Optional<Staging> abandoned =
                 Files.exists(directory) ? Staging.adopt(directory) : Optional.of(Staging.create(directory));
@@ -198,7 +206,7 @@ final class ZfsLeftovers {
                 Optional<ZfsCloneOut.Purpose> purpose = inventory
                         .dataset(dataset)
                         .flatMap(record -> ZfsInventory.own(record, ZfsNames.CLONE))
-                        .map(ZfsCloneOut.Purpose::parse);
+                        .flatMap(ZfsCloneOut.Purpose::parse);
                 if (purpose.isPresent()) {
                     clear &= purpose.get().settle(store, dataset, exists);
                 } else if (place.isPresent()) {

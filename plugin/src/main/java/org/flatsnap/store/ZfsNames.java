@@ -82,6 +82,15 @@ record ZfsNames(DatasetName root, DatasetName own, DatasetName staged, DatasetNa
                 : Optional.empty();
     }
 
+    /** Nothing if it cannot be a dataset's name: what stands in a property or a file may be anybody's. */
+    static Optional<DatasetName> dataset(String name) {
+        try {
+            return Optional.of(new DatasetName(name));
+        } catch (IllegalArgumentException e) {
+            return Optional.empty();
+        }
+    }
+
     /** Whether it can be a disk of this store. */
     boolean covers(DatasetName disk) {
         return below(disk, root) && !disk.equals(own) && !below(disk, own);

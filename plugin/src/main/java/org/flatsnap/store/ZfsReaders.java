@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import java.util.regex.Pattern;
 import org.flatsnap.linux.Flock;
 import org.flatsnap.linux.zfs.DatasetName;
 import org.flatsnap.linux.zfs.Property;
@@ -45,6 +46,8 @@ final class ZfsReaders implements AutoCloseable {
     private final Map<String, Source> open = new HashMap<>();
     /** Not read any more, and busy when they were to go. */
     private final Set<Source> idle = new HashSet<>();
+
+    private static final Pattern TOKEN = Pattern.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}");
 
     private final String token = UUID.randomUUID().toString();
     private Optional<Flock> process = Optional.empty();
@@ -181,7 +184,12 @@ final class ZfsReaders implements AutoCloseable {
 
     /** Whether the process that a property names still reads. */
     static boolean lives(String reader) throws IOException {
-        Path file = PROCESSES.resolve(UUID.fromString(reader.split(" ", 2)[0]).toString());
+        String name = reader.split(" ", 2)[0];
+        if (!TOKEN.matcher(name).matches()) {
+            // Nothing that flatsnap wrote, so nothing of its to take back.
+            return true;
+        }
+        Path file = PROCESSES.resolve(name);
         if (!Files.exists(file)) {
             return false;
         }

@@ -45,7 +45,7 @@ final class ZfsRemovals {
     static Optional<DatasetName> place(ZfsNames names, Map<String, Property> properties) {
         return Optional.ofNullable(properties.get(ZfsNames.LIVE))
                 .filter(live -> live.source() == Property.Source.LOCAL)
-                .map(live -> new DatasetName(live.value()))
+                .flatMap(live -> ZfsNames.dataset(live.value()))
                 .filter(place -> ZfsNames.below(place, names.aside()));
     }
 

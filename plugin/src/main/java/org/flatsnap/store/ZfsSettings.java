@@ -1,5 +1,8 @@
 package org.flatsnap.store;
 
+import static java.util.Objects.requireNonNull;
+
+import com.google.gson.JsonParseException;
 import com.google.gson.reflect.TypeToken;
 import java.io.IOException;
 import java.util.LinkedHashMap;
@@ -58,7 +61,13 @@ record ZfsSettings(Map<String, String> carried, Map<String, String> finishing) {
         return Json.COMPACT.toJson(settings);
     }
 
-    static Map<String, String> decode(String text) {
-        return Json.COMPACT.fromJson(text, new TypeToken<LinkedHashMap<String, String>>() {}.getType());
+    /** @throws IOException if flatsnap did not write it */
+    static Map<String, String> decode(String text) throws IOException {
+        try {
+            return requireNonNull(
+                    Json.COMPACT.fromJson(text, new TypeToken<LinkedHashMap<String, String>>() {}), "settings");
+        } catch (JsonParseException | NullPointerException e) {
+            throw new IOException("the property " + ZfsNames.FINISH + " is not what flatsnap wrote: " + text, e);
+        }
     }
 }

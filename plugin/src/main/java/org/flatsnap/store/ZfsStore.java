@@ -644,7 +644,19 @@ public final class ZfsStore extends FiledStore {
 
     @Override
     public Intent.Swap restage(Intent intent, Intent.Swap swap, Supplier<Snapshot> target) {
+        requireOwn(intent);
         return produce("cannot stage disk " + swap.disk() + " again", () -> swaps.restage(intent, swap, target));
+    }
+
+    @Override
+    boolean isOwn(Intent.Swap swap) {
+        return ZfsNames.dataset(swap.staged())
+                        .filter(staged -> ZfsNames.below(staged, names().staged()))
+                        .isPresent()
+                && swap.dataset()
+                        .flatMap(ZfsNames::dataset)
+                        .filter(names()::covers)
+                        .isPresent();
     }
 
     @Override
@@ -654,11 +666,13 @@ public final class ZfsStore extends FiledStore {
 
     @Override
     public void swap(Intent intent, Intent.Swap swap) {
+        requireOwn(intent);
         attempt("cannot put disk " + swap.disk() + " in place", () -> swaps.swap(intent, swap));
     }
 
     @Override
     public void lift(Intent intent) {
+        requireOwn(intent);
         attempt("cannot end the rollback of VM " + intent.vm(), () -> {
             removeIntent(intent);
             for (Intent.Swap swap : intent.swaps()) {

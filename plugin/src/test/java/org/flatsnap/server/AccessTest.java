@@ -450,6 +450,9 @@ class AccessTest {
                     .isEqualTo(404);
         }
         assertThat(texts(as("bin").send("GET", "/v1/vms"), "vms", "name")).doesNotContain("private");
+        assertThat(texts(as("bin").send("GET", "/v1/snapshots"), "snapshots", "vm"))
+                .isNotEmpty()
+                .doesNotContain(id.value());
     }
 
     @Test

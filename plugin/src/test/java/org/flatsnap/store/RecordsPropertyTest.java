@@ -285,7 +285,7 @@ class RecordsPropertyTest {
     @Property
     void aMutatedIntentIsRefusedOrTheSame(
             @ForAll("snapshots") Snapshot snapshot, @ForAll("mutations") Mutations mutations) throws IOException {
-        IntentFiles files = new IntentFiles(layout);
+        IntentFiles files = new IntentFiles(layout, followed -> {});
         Intent intent = intent(snapshot);
         files.write(intent);
         assertThat(files.of(intent.vm())).contains(intent);
@@ -306,7 +306,7 @@ class RecordsPropertyTest {
 
     @Example
     void anIntentOfAnotherVmIsRefused() throws IOException {
-        IntentFiles files = new IntentFiles(layout);
+        IntentFiles files = new IntentFiles(layout, followed -> {});
         Intent intent = intent(Snapshots.sample("s1"));
         files.write(intent);
         VmId other = new VmId("other");
@@ -317,6 +317,42 @@ class RecordsPropertyTest {
                     .hasMessageContaining("another VM");
         } finally {
             Files.delete(layout.intent(other));
+        }
+    }
+
+    @Property
+    void noPropertyOfADatasetLeadsOutOfTheStagingDirectory(@ForAll String owner) {
+        layout.staging(owner)
+                .ifPresent(place -> assertThat(place.normalize().getParent()).isEqualTo(layout.staging()));
+    }
+
+    @Example
+    void anOwnerThatNamesAnotherPlaceIsNone() {
+        for (String owner : List.of("", ".", "..", "/etc", "../vms", "a/../../..", "a/b")) {
+            assertThat(layout.staging(owner)).as(owner).isEmpty();
+        }
+        OperationId operation = OperationId.random();
+        Path own = layout.staging(operation);
+        assertThat(layout.staging(own.getFileName().toString())).contains(own);
+    }
+
+    @Property
+    void whatSomebodyElseWroteIntoAPropertyIsReadOrRefused(@ForAll String text) throws IOException {
+        assertThat(ZfsCloneOut.Purpose.parse(text)).isEmpty();
+        assertThat(ZfsReaders.lives(text)).isTrue();
+        ZfsNames.dataset(text)
+                .ifPresent(dataset -> assertThat(dataset.toString()).isEqualTo(text));
+        assertThatThrownBy(() -> ZfsSettings.decode(text)).isInstanceOf(IOException.class);
+    }
+
+    @Example
+    void aPurposeThatLacksSomethingIsNone() {
+        ZfsCloneOut.Purpose whole =
+                new ZfsCloneOut.Purpose("node1-boot-x", "node1", Snapshots.WEB01, Optional.of("/nvram/web02_VARS.fd"));
+        assertThat(ZfsCloneOut.Purpose.parse(Json.COMPACT.toJson(whole))).contains(whole);
+        for (String text :
+                List.of("{}", "null", "[]", "{\"owner\":\"x\",\"node\":\"node1\"}", "{\"domain\":\"../x\"}")) {
+            assertThat(ZfsCloneOut.Purpose.parse(text)).as(text).isEmpty();
         }
     }
 

@@ -6,6 +6,7 @@ import static org.flatsnap.store.StoreContract.assertProblem;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Optional;
 import org.flatsnap.linux.zfs.DatasetName;
 import org.flatsnap.model.Problem.Code;
@@ -40,6 +41,24 @@ class UnsuitableStoreTest {
                 Store store = ReflinkStore.open(xfs.root(), Optional.empty())) {
             assertThat(store.covers(xfs.root().resolve("absent/absent.raw"))).isFalse();
             assertThat(store.covers(xfs.root().resolve(".flatsnap/store.json"))).isFalse();
+        }
+    }
+
+    @Test
+    void whatOthersMayWriteToIsNotBelieved() throws IOException {
+        try (LoopFileSystem xfs = LoopFileSystem.smallXfs()) {
+            Path own = Files.createDirectory(xfs.root().resolve(".flatsnap"));
+            Files.setPosixFilePermissions(own, PosixFilePermissions.fromString("rwxrwx---"));
+            assertProblem(Code.REFUSED, "may write to it", () -> ReflinkStore.open(xfs.root(), Optional.empty()));
+            Files.setPosixFilePermissions(own, PosixFilePermissions.fromString("rwx------"));
+            Files.setAttribute(own, "unix:uid", 1);
+            assertProblem(Code.REFUSED, "others than the user", () -> ReflinkStore.open(xfs.root(), Optional.empty()));
+            Files.setAttribute(own, "unix:uid", 0);
+            ReflinkStore.open(xfs.root(), Optional.empty()).close();
+
+            Path elsewhere = Files.move(own, xfs.root().resolve("elsewhere"));
+            Files.createSymbolicLink(own, elsewhere);
+            assertProblem(Code.REFUSED, "is a link", () -> ReflinkStore.open(xfs.root(), Optional.empty()));
         }
     }
 
