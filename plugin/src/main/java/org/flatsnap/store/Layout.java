@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
@@ -129,9 +130,14 @@ final class Layout {
 
     /** Nothing if an owner of this name cannot be: what stands in a property may be anybody's. */
     Optional<Path> staging(String owner) {
-        return owner.isEmpty() || owner.startsWith(".") || owner.contains("/")
-                ? Optional.empty()
-                : Optional.of(staging().resolve(owner));
+        if (owner.isEmpty() || owner.startsWith(".") || owner.contains("/")) {
+            return Optional.empty();
+        }
+        try {
+            return Optional.of(staging().resolve(owner));
+        } catch (InvalidPathException e) {
+            return Optional.empty();
+        }
     }
 
     Path staging(OperationId operation) {

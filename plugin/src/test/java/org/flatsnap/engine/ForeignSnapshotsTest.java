@@ -141,7 +141,7 @@ class ForeignSnapshotsTest {
                         store().id(),
                         ".flatsnap/staging/node1-boot-operation/vda.raw",
                         1,
-                        VDA.toString(),
+                        fileSystem.root().resolve("web01.raw").toString(),
                         Optional.empty(),
                         Optional.empty())),
                 Optional.empty(),
