@@ -14,10 +14,11 @@ import java.nio.file.Path;
  * A connected unix socket for a library that wants a {@link Socket}; Java itself has none. The HTTP client's own leaves
  * file descriptors open with each request (5.6.5). Waits without limit: the daemon answers when it is done. For use by one thread.
  */
-final class ChannelSocket extends Socket {
+public final class ChannelSocket extends Socket {
     private final SocketChannel channel;
 
-    ChannelSocket(Path socket) throws IOException {
+    /** Connects. */
+    public ChannelSocket(Path socket) throws IOException {
         channel = SocketChannel.open(StandardProtocolFamily.UNIX);
         try {
             channel.connect(UnixDomainSocketAddress.of(socket));
