@@ -42,7 +42,7 @@ enum Effects {
     private static final List<Rule> RULES = List.of(
             rule("java/nio/file/Files\\.(copy|create.*|delete|deleteIfExists|move|write|writeString|set.*)", CHANGE),
             rule(
-                    "java/nio/file/Files\\.(getAttribute|getFileStore|getLastModifiedTime|isSameFile|list|mismatch|newByteChannel|newDirectoryStream"
+                    "java/nio/file/Files\\.(getAttribute|getFileStore|getLastModifiedTime|getPosixFilePermissions|isSameFile|list|mismatch|newByteChannel|newDirectoryStream"
                             + "|read.*|size|walk|walkFileTree)",
                     LOOK),
             // They answer "no" where they fail.
