@@ -145,6 +145,9 @@ final class Recovery {
                 }
             } catch (Problem e) {
                 LOG.warn("the store {} is not in order yet: {}", store.place(), e.getMessage());
+            } catch (RuntimeException e) {
+                // A defect, or a file that nobody thought of, must not keep the other stores from being put in order.
+                LOG.error("the store {} is not in order yet", store.place(), e);
             }
         }
         stopped.removeIf(this::started);

@@ -106,6 +106,15 @@ final class CheckedFile {
         }
     }
 
+    /**
+     * For the constructors of what is read: refuses a text that no path is written like, before anybody follows it.
+     *
+     * @throws java.nio.file.InvalidPathException if it has a NUL in it
+     */
+    static void requirePath(String text) {
+        Path.of(text);
+    }
+
     static Problem damaged(Object name, String why, Exception cause) {
         return new Problem(
                 Problem.Code.INTERNAL,

@@ -18,13 +18,18 @@ public interface CloneOut extends AutoCloseable {
         return "-" + vm.shortForm() + "_VARS.fd";
     }
 
+    /** Whether it is named as the NVRAM that is made for this VM. */
+    static boolean isCompanion(Path file, VmId vm) {
+        return file.toString().endsWith(companionSuffix(vm));
+    }
+
     /**
      * Removes that of a VM that was never defined. Absent is fine.
      *
      * @throws FileSystemException if the file has another name: what tells of it lies where others may have written it
      */
     static void removeCompanion(Path file, VmId vm) throws IOException {
-        if (!file.toString().endsWith(companionSuffix(vm))) {
+        if (!isCompanion(file, vm)) {
             throw new FileSystemException(file.toString(), null, "this is not the NVRAM of VM " + vm + "; it stays");
         }
         Files.deleteIfExists(file);

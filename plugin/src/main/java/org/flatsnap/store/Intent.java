@@ -72,12 +72,12 @@ public record Intent(
             this(disk, store, staged, identity, live, dataset, guarded, Optional.empty());
         }
 
-        /** Checks that nothing is missing. */
+        /** Checks that nothing is missing, and that what is to be a path can be one. */
         public Swap {
             requireNonNull(disk, "disk");
             requireNonNull(store, "store");
-            requireNonNull(staged, "staged");
-            requireNonNull(live, "live");
+            CheckedFile.requirePath(staged);
+            CheckedFile.requirePath(live);
             // JSON leaves out what is empty.
             dataset = requireNonNullElse(dataset, Optional.empty());
             guarded = requireNonNullElse(guarded, Optional.empty());
@@ -104,7 +104,7 @@ public record Intent(
         }
     }
 
-    /** Checks that nothing is missing. */
+    /** Checks that nothing is missing, and that what is to be a path can be one. */
     public Intent {
         requireNonNull(operation, "operation");
         requireNonNull(node, "node");
@@ -115,6 +115,7 @@ public record Intent(
         guard = requireNonNullElse(guard, Optional.empty());
         firmware = requireNonNullElse(firmware, Optional.empty());
         definition = requireNonNullElse(definition, Optional.empty());
+        firmware.ifPresent(CheckedFile::requirePath);
     }
 
     /** The same after some disks were kept in another guard, which is the one to go back to. */

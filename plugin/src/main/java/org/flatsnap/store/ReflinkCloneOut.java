@@ -1,5 +1,8 @@
 package org.flatsnap.store;
 
+import static java.util.Objects.requireNonNull;
+import static java.util.Objects.requireNonNullElse;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -30,12 +33,21 @@ final class ReflinkCloneOut implements CloneOut {
     private record Plan(String node, VmId domain, List<Link> links, Optional<String> companion) {
 
         private Plan {
+            requireNonNull(node, "node");
+            requireNonNull(domain, "domain");
+            links = List.copyOf(links);
             // Left by a version that did not write it.
-            companion = companion == null ? Optional.empty() : companion;
+            companion = requireNonNullElse(companion, Optional.empty());
+            companion.ifPresent(CheckedFile::requirePath);
         }
     }
 
-    private record Link(String staged, String target) {}
+    private record Link(String staged, String target) {
+        private Link {
+            CheckedFile.requirePath(staged);
+            CheckedFile.requirePath(target);
+        }
+    }
 
     private ReflinkCloneOut(ReflinkStore store, Staging staging, Plan plan) {
         this.store = store;
@@ -92,10 +104,31 @@ final class ReflinkCloneOut implements CloneOut {
                 return false;
             }
             if (!exists.test(plan.domain())) {
-                new ReflinkCloneOut(store, staging, plan).unlink();
+                ReflinkCloneOut clone = new ReflinkCloneOut(store, staging, plan);
+                clone.requireOwn(file);
+                clone.unlink();
             }
         }
         return true;
+    }
+
+    /** Who may write the plan may not be who owns the files. */
+    private void requireOwn(Path file) {
+        for (Link link : plan.links()) {
+            Path staged = staging.directory().resolve(link.staged()).normalize();
+            if (!staging.directory().equals(staged.getParent()) || !store.mayHold(Path.of(link.target()))) {
+                throw CheckedFile.damaged(
+                        file,
+                        "it says that " + link.target() + " was made of " + link.staged()
+                                + ", and flatsnap makes disks of this store of what it staged here",
+                        null);
+            }
+        }
+        plan.companion().map(Path::of).ifPresent(companion -> {
+            if (!CloneOut.isCompanion(companion, plan.domain())) {
+                throw CheckedFile.damaged(file, companion + " is not the NVRAM of VM " + plan.domain(), null);
+            }
+        });
     }
 
     private void unlink() throws IOException {

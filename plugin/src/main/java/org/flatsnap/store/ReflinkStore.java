@@ -404,16 +404,21 @@ public final class ReflinkStore extends FiledStore {
     @Override
     boolean isOwn(Intent.Swap swap) {
         Path staged = root.resolve(swap.staged()).normalize();
-        Path live = Path.of(swap.live()).normalize();
         return staged.startsWith(layout.staging())
                 && layout.staging().relativize(staged).getNameCount() == 2
-                && live.startsWith(root)
-                && !live.equals(root)
-                && !live.startsWith(layout.base());
+                && !Files.isSymbolicLink(staged.getParent())
+                && mayHold(Path.of(swap.live()));
+    }
+
+    /** Whether a disk of this store can be there, whoever says so. */
+    boolean mayHold(Path disk) {
+        Path place = disk.normalize();
+        return place.startsWith(root) && !place.equals(root) && !place.startsWith(layout.base());
     }
 
     @Override
     public boolean changed(Intent intent, Intent.Swap swap) {
+        requireOwn(intent);
         Optional<DiskStamp> present = stamp(Path.of(swap.live()));
         return !swapped(swap, present) && !present.equals(swap.guarded());
     }

@@ -1,5 +1,7 @@
 package org.flatsnap.store;
 
+import static java.util.Objects.requireNonNull;
+
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.DirectoryNotEmptyException;
@@ -44,7 +46,12 @@ final class ReflinkVolumes implements Volumes {
     }
 
     /** What recovery needs to know. */
-    record Renaming(VolumeName from, VolumeName to) {}
+    record Renaming(VolumeName from, VolumeName to) {
+        Renaming {
+            requireNonNull(from, "from");
+            requireNonNull(to, "to");
+        }
+    }
 
     @Override
     public Path path(VolumeName name) {

@@ -68,8 +68,12 @@ final class Staging implements AutoCloseable {
         }
     }
 
-    /** Becomes the owner of a directory, unless its owner lives or it is gone. */
+    /** Becomes the owner of a directory, unless its owner lives, or it is gone or a link to what is not flatsnap's. */
     static Optional<Staging> adopt(Path directory) throws IOException {
+        if (Files.isSymbolicLink(directory)) {
+            LOG.warn("{} is a link, which flatsnap does not make; it stays", directory);
+            return Optional.empty();
+        }
         Path file = directory.resolve(OWNER);
         Optional<Flock> lock;
         try {

@@ -37,6 +37,7 @@ final class ZfsCloneOut implements CloneOut {
         Purpose {
             // Left by a version that did not write it.
             companion = companion == null ? Optional.empty() : companion;
+            companion.ifPresent(CheckedFile::requirePath);
         }
 
         /** Nothing if flatsnap did not write it. */

@@ -85,7 +85,7 @@ final class ZfsForeign {
             name = inventory
                     .dataset(dataset)
                     .flatMap(record -> ZfsInventory.own(record, ZfsNames.LIVE))
-                    .map(DatasetName::new)
+                    .flatMap(ZfsNames::dataset)
                     .filter(store.names()::covers);
         }
         Optional<DatasetRecord> record = name.flatMap(inventory::dataset);

@@ -60,7 +60,9 @@ final class ZfsLeftovers {
                         () -> new ZfsForeign(store).adoptRest(image).ifPresent(published));
             }
         }
-        each("what was read", () -> clearReaders(inventory));
+        for (DatasetName dataset : inventory.datasets()) {
+            each(dataset.toString(), () -> clearReader(inventory, dataset));
+        }
         each("files of freed snapshots", () -> clearFiles(inventory));
         // What was wanted by then and is not any more was settled by whoever freed it.
         each("what stands aside", () -> new ZfsAsides(store).settle(inventory));
@@ -77,19 +79,17 @@ final class ZfsLeftovers {
         }
     }
 
-    private void clearReaders(ZfsInventory inventory) throws IOException {
-        for (DatasetName dataset : inventory.datasets()) {
-            Optional<String> reader =
-                    inventory.dataset(dataset).flatMap(record -> ZfsInventory.own(record, ZfsNames.READER));
-            if (reader.isPresent() && !ZfsReaders.lives(reader.get())) {
-                if (ZfsNames.below(dataset, store.names().readers())) {
-                    store.destroy(dataset);
-                } else if (!ZfsReaders.hide(store, dataset, reader.get())) {
-                    store.waiting();
-                    continue;
-                }
-                LOG.info("took back {}, left by a process that read it", dataset);
+    private void clearReader(ZfsInventory inventory, DatasetName dataset) throws IOException {
+        Optional<String> reader =
+                inventory.dataset(dataset).flatMap(record -> ZfsInventory.own(record, ZfsNames.READER));
+        if (reader.isPresent() && !ZfsReaders.lives(reader.get())) {
+            if (ZfsNames.below(dataset, store.names().readers())) {
+                store.destroy(dataset);
+            } else if (!ZfsReaders.hide(store, dataset, reader.get())) {
+                store.waiting();
+                return;
             }
+            LOG.info("took back {}, left by a process that read it", dataset);
         }
     }
 

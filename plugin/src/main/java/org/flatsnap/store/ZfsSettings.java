@@ -64,8 +64,10 @@ record ZfsSettings(Map<String, String> carried, Map<String, String> finishing) {
     /** @throws IOException if flatsnap did not write it */
     static Map<String, String> decode(String text) throws IOException {
         try {
-            return requireNonNull(
-                    Json.COMPACT.fromJson(text, new TypeToken<LinkedHashMap<String, String>>() {}), "settings");
+            Map<String, String> settings =
+                    Json.COMPACT.fromJson(text, new TypeToken<LinkedHashMap<String, String>>() {});
+            settings.values().forEach(value -> requireNonNull(value, "value"));
+            return settings;
         } catch (JsonParseException | NullPointerException e) {
             throw new IOException("the property " + ZfsNames.FINISH + " is not what flatsnap wrote: " + text, e);
         }

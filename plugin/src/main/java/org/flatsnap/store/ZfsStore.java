@@ -661,6 +661,7 @@ public final class ZfsStore extends FiledStore {
 
     @Override
     public boolean changed(Intent intent, Intent.Swap swap) {
+        requireOwn(intent);
         return produce("cannot examine disk " + swap.disk(), () -> swaps.changed(intent, swap));
     }
 

@@ -354,6 +354,17 @@ class RecordsPropertyTest {
                 List.of("{}", "null", "[]", "{\"owner\":\"x\",\"node\":\"node1\"}", "{\"domain\":\"../x\"}")) {
             assertThat(ZfsCloneOut.Purpose.parse(text)).as(text).isEmpty();
         }
+        String noPath = Json.COMPACT.toJson(whole).replace("/nvram/", "\\u0000");
+        assertThat(ZfsCloneOut.Purpose.parse(noPath)).isEmpty();
+    }
+
+    @Example
+    void settingsThatAreNotWhatFlatsnapWroteAreRefused() throws IOException {
+        Map<String, String> settings = Map.of("refreservation", "1M");
+        assertThat(ZfsSettings.decode(ZfsSettings.encode(settings))).isEqualTo(settings);
+        for (String text : List.of("", "null", "{\"quota\":null}", "{\"quota\":{}}", "{\"a\":1,\"a\":2}")) {
+            assertThatThrownBy(() -> ZfsSettings.decode(text)).as(text).isInstanceOf(IOException.class);
+        }
     }
 
     @Property

@@ -106,4 +106,15 @@ class StagingTest {
         assertThat(directory).doesNotExist();
         assertThat(kept).exists();
     }
+
+    @Test
+    void aLinkInThePlaceOfAStagingDirectoryIsNotFollowed() throws IOException {
+        Path outside = Files.createDirectory(parent.resolve("outside"));
+        Path kept = Files.createFile(outside.resolve("kept"));
+        Path link = Files.createSymbolicLink(parent.resolve("node-boot-dead"), outside);
+        Staging.remove(link);
+        assertThat(Staging.adopt(link)).isEmpty();
+        assertThat(outside).isDirectoryNotContaining("glob:**/owner");
+        assertThat(kept).exists();
+    }
 }

@@ -4,16 +4,21 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Optional;
+import org.flatsnap.linux.Host;
+import org.flatsnap.model.Json;
 import org.flatsnap.model.Problem.Code;
+import org.flatsnap.model.Snapshots;
 import org.flatsnap.model.VolumeName;
 import org.flatsnap.testing.Bench;
 import org.flatsnap.testing.Commands;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.api.parallel.ResourceLock;
@@ -105,5 +110,37 @@ class ZfsRemovalEngineTest {
         recover();
         assertThat(ZfsStorage.list("volume", storage.root())).isEmpty();
         storage.assertNothingStaged();
+    }
+
+    @Test
+    void propertiesThatFlatsnapDidNotWriteMoveAndRemoveNothing(@TempDir Path outside) throws IOException {
+        Path kept = Files.createFile(outside.resolve("kept"));
+        ZfsCloneOut.Purpose forged =
+                new ZfsCloneOut.Purpose("node-boot-dead", Host.name(), Snapshots.WEB01, Optional.of(kept.toString()));
+        String theirs = storage.root().child(".flatsnap/aside/theirs").name();
+        Commands.run("zfs", "create", "-o", "org.flatsnap:live=a//b", "-o", "org.flatsnap:last=never", theirs);
+        Commands.run("zfs", "snapshot", theirs + "@sanoid");
+        for (String property : new String[] {
+            "owner=" + outside,
+            "owner=..",
+            "live=a//b",
+            "reader=x",
+            "clone=x",
+            "clone={}",
+            "clone=" + Json.COMPACT.toJson(forged)
+        }) {
+            String name = "org.flatsnap:" + property.substring(0, property.indexOf('='));
+            Commands.run("zfs", "set", "org.flatsnap:" + property, dataset);
+            assertThat(recover()).as(property).isTrue();
+            assertThat(kept).as(property).exists();
+            assertThat(store.foreign()).as(property).isEmpty();
+            assertThat(store.volumes().list())
+                    .as(property)
+                    .extracting(Volumes.Volume::name)
+                    .containsExactly(DISK);
+            Commands.run("zfs", "inherit", name, dataset);
+        }
+        assertThat(Bench.read(store.volumes().path(DISK))).isEqualTo("v0");
+        assertThat(storage.aside()).containsExactly(theirs);
     }
 }
