@@ -180,8 +180,11 @@ final class FuseSession {
                 LOG.error("a thread that serves {} has failed to read from {}", options.name(), DEVICE);
             }
         } finally {
-            requests.threadEnds();
-            leave();
+            try {
+                requests.threadEnds();
+            } finally {
+                leave();
+            }
         }
     }
 
@@ -233,10 +236,17 @@ final class FuseSession {
     }
 
     private void process(Pointer buffer, Pointer bytes) {
-        if (bytes.getInt(Incoming.OPCODE) == Handshake.OPCODE) {
-            handshake.answer(session, channel, buffer, bytes, bytes.getLongLong(Incoming.UNIQUE));
-        } else if (!requests.received(bytes)) {
-            fuse.fuse_session_process_buf(session, buffer.address(), channel);
+        long unique = bytes.getLongLong(Incoming.UNIQUE);
+        try {
+            if (bytes.getInt(Incoming.OPCODE) == Handshake.OPCODE) {
+                handshake.answer(session, channel, buffer, bytes, unique);
+            } else if (!requests.received(bytes)) {
+                fuse.fuse_session_process_buf(session, buffer.address(), channel);
+            }
+        } catch (Throwable e) {
+            // Mostly memory that ran out; that of the request is there for the answer.
+            device.send(bytes, unique, Errno.EIO.intValue(), 0);
+            LOG.error("a request could not be taken up, answered EIO", e);
         }
     }
 

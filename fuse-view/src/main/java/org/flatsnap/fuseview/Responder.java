@@ -65,7 +65,18 @@ final class Responder {
             send(request, failed(request, e));
             return;
         }
-        gates.pass(step.source(), new Gates.Work() {
+        try {
+            gates.pass(step.source(), work(request, step));
+        } catch (Throwable e) {
+            // It may have been answered: a second answer the kernel refuses, libfuse would take for another request's.
+            device.fail(request.unique(), Errno.EIO);
+            deadlines.end(request);
+            log(request.operation(), request.subject(), e, Errno.EIO);
+        }
+    }
+
+    private Gates.Work work(Request request, Step step) {
+        return new Gates.Work() {
             @Override
             public Request request() {
                 return request;
@@ -87,7 +98,7 @@ final class Responder {
             public void refuse() {
                 send(request, error(Errno.EIO));
             }
-        });
+        };
     }
 
     private void send(Request request, Answer answer) {

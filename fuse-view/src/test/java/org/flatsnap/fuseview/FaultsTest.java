@@ -11,6 +11,7 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.flatsnap.fuseview.FaultyNode.FaultyDirectory;
@@ -72,6 +73,7 @@ final class FaultsTest {
         return everyThrowable(
                 Place.ATTRIBUTES,
                 Place.SOURCE,
+                Place.GATE,
                 Place.OPEN,
                 Place.REPLACED,
                 Place.OPEN_ATTRIBUTES,
@@ -90,7 +92,7 @@ final class FaultsTest {
         Program.run("tar", "-cf", example.beside("archive"), example.path("faulty"))
                 .failing("/faulty: ");
 
-        assertLogged(place == Place.ATTRIBUTES || place == Place.SOURCE ? "/" : "/faulty");
+        assertLogged(List.of(Place.ATTRIBUTES, Place.SOURCE, Place.GATE).contains(place) ? "/" : "/faulty");
     }
 
     /** The kernel asks again for single pages, which are copied and need none. */
@@ -150,7 +152,7 @@ final class FaultsTest {
     }
 
     private static Stream<Arguments> lookUpFaults() {
-        return everyThrowable(Place.ATTRIBUTES, Place.SOURCE, Place.CHILD);
+        return everyThrowable(Place.ATTRIBUTES, Place.SOURCE, Place.GATE, Place.CHILD);
     }
 
     @ParameterizedTest
@@ -163,7 +165,7 @@ final class FaultsTest {
     }
 
     private static Stream<Arguments> linkFaults() {
-        return everyThrowable(Place.ATTRIBUTES, Place.SOURCE, Place.TARGET);
+        return everyThrowable(Place.ATTRIBUTES, Place.SOURCE, Place.GATE, Place.TARGET);
     }
 
     @ParameterizedTest

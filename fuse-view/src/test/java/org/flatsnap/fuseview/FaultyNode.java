@@ -26,6 +26,7 @@ interface FaultyNode {
         CLOSE,
         TARGET,
         SOURCE,
+        GATE,
         REPLACED,
         DESCRIPTOR
     }
@@ -48,6 +49,12 @@ interface FaultyNode {
             return whole;
         }
 
+        /** What is waited for: fails when asked for, or when its gate is looked up. */
+        Optional<Object> source() {
+            return strikeOr(
+                    Place.SOURCE, place == Place.GATE ? Optional.of(new FaultySource(throwable)) : Optional.empty());
+        }
+
         /** For methods that declare nothing. */
         <T> T strikeOr(Place here, T otherwise) {
             if (place == here) {
@@ -59,6 +66,16 @@ interface FaultyNode {
         @SuppressWarnings("unchecked")
         static <T extends Throwable> void throwUnchecked(Throwable throwable) throws T {
             throw (T) throwable;
+        }
+    }
+
+    /** Cannot even be told from others. */
+    record FaultySource(Supplier<Throwable> throwable) {
+
+        @Override
+        public int hashCode() {
+            Fault.<RuntimeException>throwUnchecked(throwable.get());
+            return 0;
         }
     }
 
@@ -81,7 +98,7 @@ interface FaultyNode {
 
         @Override
         public Optional<Object> source() {
-            return fault.strikeOr(Place.SOURCE, Optional.empty());
+            return fault.source();
         }
 
         @Override
@@ -123,7 +140,7 @@ interface FaultyNode {
 
         @Override
         public Optional<Object> source() {
-            return fault.strikeOr(Place.SOURCE, Optional.empty());
+            return fault.source();
         }
 
         @Override
@@ -184,7 +201,7 @@ interface FaultyNode {
 
         @Override
         public Optional<Object> source() {
-            return fault.strikeOr(Place.SOURCE, Optional.empty());
+            return fault.source();
         }
 
         @Override

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -102,6 +103,23 @@ final class MountingTest {
             Program.run("cp", "-a", mounted.mountPoint(), directory.resolve("copy"))
                     .quietly();
         }
+    }
+
+    /** A thread gets its memory with its first request; here it fails for a number that is too large. */
+    @Test
+    void requestThatCannotBeTakenUpIsAnsweredAndTheMountEnds() throws IOException {
+        MemoryTree tree = MemoryTree.example();
+        tree.valid(Duration.ofSeconds(Long.MAX_VALUE));
+
+        assertThatThrownBy(() -> mount(place, tree))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("cannot show its root")
+                .rootCause()
+                .hasMessageContaining("Input/output error");
+
+        assertThat(new MountTable().at(place)).isEmpty();
+        assertThat(threads()).isEmpty();
+        assertThat(openDevices()).isZero();
     }
 
     @Test
