@@ -80,7 +80,7 @@ class ArchitectureTest {
             .whereLayer("query")
             .mayOnlyAccessLayers("catalog", "model")
             .whereLayer("catalog")
-            .mayOnlyAccessLayers("model")
+            .mayOnlyAccessLayers("model", "linux")
             .whereLayer("store")
             .mayOnlyAccessLayers("model", "linux")
             .whereLayer("model")

@@ -33,6 +33,8 @@ interface CLibrary extends Library {
 
     int fsync(int descriptor) throws LastErrorException;
 
+    int fallocate(int descriptor, int mode, long offset, long length) throws LastErrorException;
+
     int flock(int descriptor, int operation) throws LastErrorException;
 
     int ioctl(int descriptor, long request, Object... argument) throws LastErrorException;

@@ -35,6 +35,11 @@ public final class Extents {
 
     private static final int BATCH = 1024;
 
+    private static final List<Integer> NO_ROOM = List.of(Errno.ENOSPC, Errno.EDQUOT, Errno.EOPNOTSUPP);
+
+    /** linux/falloc.h. */
+    private static final int FALLOC_FL_KEEP_SIZE = 1;
+
     /**
      * A run of bytes on the device.
      *
@@ -49,6 +54,24 @@ public final class Extents {
     }
 
     private Extents() {}
+
+    /**
+     * Gives a file room for bytes that are written to it later, also behind its end, which stays where it is.
+     *
+     * @param length bytes from {@code offset} on, at least 1
+     * @return false where there is no such room, or the file system cannot keep any
+     */
+    public static boolean tryAllocate(Path file, long offset, long length) throws IOException {
+        try (Descriptor descriptor = Descriptor.open(file, CLibrary.O_WRONLY, 0)) {
+            C.fallocate(descriptor.number(), FALLOC_FL_KEEP_SIZE, offset, length);
+            return true;
+        } catch (LastErrorException e) {
+            if (NO_ROOM.contains(e.getErrorCode())) {
+                return false;
+            }
+            throw new ErrnoException("fallocate", file, e);
+        }
+    }
 
     /**
      * The physical ranges of a file in the order of its bytes, dirty pages written first. Holes have none.

@@ -33,6 +33,7 @@ import java.util.function.Consumer;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.flatsnap.linux.Durability;
+import org.flatsnap.linux.Extents;
 import org.flatsnap.model.Json;
 import org.flatsnap.model.Problem;
 import org.flatsnap.model.Problem.Code;
@@ -45,7 +46,8 @@ import org.slf4j.LoggerFactory;
  *
  * <p>A change has two lines: one before anything is done and one with the result. Both are durable when the call that writes
  * them returns; what a daemon left without a result is marked as interrupted when the next one opens the log. A line that a
- * crash has torn is passed over and ended before the next is written. Safe for use by several threads.
+ * crash has torn is passed over and ended before the next is written. Each file has room for some thousand lines more than
+ * are in it, so that a full file system can be emptied. Safe for use by several threads.
  */
 public final class AuditLog implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(AuditLog.class);
@@ -53,12 +55,14 @@ public final class AuditLog implements AutoCloseable {
     private static final long COUNTING_SECONDS = 60;
     private static final int MOST_COUNTED = 1000;
     private static final String MANY = "(many)";
+    private static final long ROOM = 2 << 20;
 
     private final Path directory;
     private final Clock clock;
     // INVARIANT: used under this object's lock.
     private final Map<Refusal, Repeated> refusals = new HashMap<>();
     private boolean torn;
+    private long allocated;
     private final ScheduledExecutorService counting = Executors.newSingleThreadScheduledExecutor(task -> {
         Thread thread = new Thread(task, "flatsnap-audit");
         thread.setDaemon(true);
@@ -177,6 +181,7 @@ public final class AuditLog implements AutoCloseable {
         ByteBuffer bytes = ByteBuffer.wrap(line.getBytes(StandardCharsets.UTF_8));
         Path file = file(month(entry.at()));
         boolean isNew = !Files.exists(file);
+        long end;
         // Opened anew for each line: what was moved away or removed is missed at once, and not written to for ever.
         try (FileChannel channel = FileChannel.open(
                 file,
@@ -188,9 +193,14 @@ public final class AuditLog implements AutoCloseable {
             }
             torn = false;
             channel.force(true);
+            end = channel.size();
         }
         if (isNew) {
             Durability.sync(directory);
+            allocated = 0;
+        }
+        if (end > allocated - ROOM / 2 && Extents.tryAllocate(file, end, ROOM)) {
+            allocated = end + ROOM;
         }
     }
 

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import java.util.zip.CRC32C;
+import org.flatsnap.linux.Extents;
 
 /**
  * What was changed since the last commit of a {@link BlockFile}, in order. A change is a few hundred bytes here and dozens of
@@ -21,6 +22,7 @@ import java.util.zip.CRC32C;
  */
 final class ChangeLog implements Closeable {
     private static final int HEAD = 2 * Integer.BYTES;
+    private static final long ROOM = 2 << 20;
 
     // Not a FileChannel: an interrupted thread would close that for everybody.
     private final RandomAccessFile file;
@@ -31,6 +33,8 @@ final class ChangeLog implements Closeable {
     /** Opens or makes the log of a block file that has come so far. */
     ChangeLog(Path path, UUID identity, long sequence) throws IOException {
         this.file = new RandomAccessFile(path.toFile(), "rw");
+        // A full file system is to be emptied, which takes changes; without this room they may be refused.
+        Extents.tryAllocate(path, 0, ROOM);
         this.identity = identity;
         this.sequence = sequence;
     }

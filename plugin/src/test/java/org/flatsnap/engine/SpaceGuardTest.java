@@ -21,11 +21,14 @@ import org.flatsnap.model.VmName;
 import org.flatsnap.testing.Bench;
 import org.flatsnap.testing.Bench.Domain;
 import org.flatsnap.testing.Commands;
+import org.flatsnap.testing.DaemonProcess;
 import org.flatsnap.testing.LoopFileSystem;
 import org.junit.jupiter.api.Test;
 
 /** What becomes of a store that fills up, from the warning to the last block. */
 class SpaceGuardTest {
+    private static final int SNAPSHOTS = 5;
+
     private Bench bench;
     private Path vda;
     private Domain vm;
@@ -81,6 +84,37 @@ class SpaceGuardTest {
         }
     }
 
+    /** As on a host with one file system. btrfs has no room for any line of a log then. */
+    @Test
+    void emptiesAFullFileSystemOnWhichItsOwnStateIsToo() throws IOException {
+        LoopFileSystem fileSystem = LoopFileSystem.smallXfs();
+        try (Bench opened = Bench.on(fileSystem)) {
+            opened.shut();
+            vm = opened.defineWhileShut("space", rawDisk("vda", opened.disk("a.raw", "a0")));
+            try (DaemonProcess daemon =
+                    DaemonProcess.in(Files.createDirectory(opened.store().resolve("own")), opened.store())) {
+                daemon.start();
+                for (int i = 0; i < SNAPSHOTS; i++) {
+                    daemon.succeed("take", vm.name(), "s" + i);
+                }
+                Path filler = fileSystem.fill();
+
+                for (int i = 0; i < SNAPSHOTS; i++) {
+                    daemon.succeed("delete", vm.name(), "s" + i);
+                    // What guests write takes at once what becomes free.
+                    fileSystem.fill();
+                }
+
+                assertThat(daemon.succeed("list", vm.name())).doesNotContain("s1");
+                Files.delete(filler);
+                sync(fileSystem.root());
+                assertThat(daemon.succeed("audit", "--vm", vm.name())).contains("delete");
+                daemon.succeed("take", vm.name(), "again");
+            }
+            opened.open();
+        }
+    }
+
     /** Fills the store until this share of it is free. */
     private void leave(double share) throws IOException {
         Path ballast = bench.store().resolve("ballast");
@@ -100,7 +134,11 @@ class SpaceGuardTest {
     }
 
     private void sync() {
-        Commands.run("sync", "-f", bench.store().toString());
+        sync(bench.store());
+    }
+
+    private static void sync(Path place) {
+        Commands.run("sync", "-f", place.toString());
     }
 
     private Finding doctor() {

@@ -72,6 +72,8 @@ enum Effects {
             // Both only ask.
             rule("org/flatsnap/linux/(Extents|Descriptor)\\..*", "org/flatsnap/linux/CLibrary\\.ioctl", LOOK),
             rule("org/flatsnap/linux/CLibrary\\.(fchmod|fchown|fsync|ioctl|setxattr|unlink)", CHANGE),
+            // Room that nothing stands in yet.
+            rule("org/flatsnap/linux/CLibrary\\.fallocate", LOOK),
             rule("org/flatsnap/linux/CLibrary\\.(flock|getxattr|open|statfs|statx)", LOOK),
             rule("org/flatsnap/linux/CLibrary\\.(close|strerror)", NOTHING),
             rule("org/flatsnap/linux/Descriptor\\..*", NOTHING),
