@@ -91,6 +91,7 @@ stand_in(
         my $answer = $answers{"$method $path"} // die "no such thing: $method $path\n";
         return ref($answer) eq 'CODE' ? $answer->($body) : $answer;
     },
+    place => sub { return $_[0]->{path} },
 );
 
 require PVE::API2::Flatsnap;

@@ -75,6 +75,13 @@ sub answering {
     daemon(sub { syswrite($_[0], answer($status, $body)) });
 }
 
+# What came last.
+sub sent {
+    open(my $log, '<', "$directory/request") or die;
+    local $/ = undef;
+    return <$log>;
+}
+
 sub dies_with {
     my ($pattern, $what, $code) = @_;
     my $worked = eval { $code->(); 1 };
@@ -106,12 +113,23 @@ dies_with(qr/unable to parse/, 'a file on ZFS', sub { $plugin->path($zfs, '100/v
 dies_with(qr/unable to parse/, 'a device in a directory', sub { $plugin->path($scfg, 'vm-100-disk-0', 'flat') });
 
 # Configuration.
-dies_with(qr/either path or/, 'neither', sub { $plugin->check_config('x', {}, 1, 1) });
-dies_with(qr/either path or/, 'both', sub { $plugin->check_config('x', { path => '/a', 'flatsnap-dataset' => 'b' }, 1, 1) });
-dies_with(qr/absolute path/, 'dots', sub { $plugin->check_config('x', { path => '/a/../b' }, 1, 1) });
-dies_with(qr/does not name/, 'an option for zfs', sub { $plugin->check_config('x', { 'flatsnap-dataset' => '-r' }, 1, 1) });
-dies_with(qr/cannot be shared/, 'shared ZFS', sub { $plugin->check_config('x', { 'flatsnap-dataset' => 'a', shared => 1 }, 1, 1) });
-ok($plugin->check_config('x', { path => '/mnt/vms', shared => 1 }, 1, 1), 'a shared directory');
+for my $case (
+    [qr/either path or/, 'neither', {}],
+    [qr/either path or/, 'both', { path => '/a', 'flatsnap-dataset' => 'b' }],
+    [qr/absolute path/, 'dots', { path => '/a/../b' }],
+    [qr/absolute path/, 'a comma, which ends a word of QEMU', { path => '/mnt/a,b' }],
+    [qr/absolute path/, 'letters that PVE writes as bytes', { path => "/mnt/gr\xfcn" }],
+    [qr/does not name/, 'an option for zfs', { 'flatsnap-dataset' => '-r' }],
+    [qr/cannot be shared/, 'shared ZFS', { 'flatsnap-dataset' => 'a', shared => 1 }],
+    ) {
+    my ($pattern, $what, $config) = @$case;
+    # PVE asks it of every storage it reads, and what dies there takes all others with it.
+    ok($plugin->check_config('x', $config, 1, 1), "$what: is read");
+    # Also of a storage that is another host's.
+    dies_with($pattern, $what, sub { $plugin->on_add_hook('x', { %$config, nodes => { other => 1 } }) });
+}
+is(eval { $plugin->on_add_hook('x', { path => '/mnt/vms', shared => 1, nodes => { other => 1 } }); 'added' }, 'added', 'a shared directory')
+    or diag($@);
 # As PVE::API2::Storage::Config calls it: from level 13 on the other one.
 sub changed {
     my ($id, $update) = @_;
@@ -157,6 +175,29 @@ for my $case (
     within(3.5, $what, sub { ok($plugin->activate_storage('flat', $scfg), "$what: usable from the file system") });
     within(3.5, $what, sub { ok(($plugin->status('flat', $scfg))[3], "$what: status") });
 }
+for my $case (
+    ['one that fails', 500, { why => 'a defect', detail => 'cannot do it: a defect. Report it' }],
+    ['one without its store', 503, { why => 'not mounted', detail => 'cannot use the store: not mounted. Mount it' }],
+    ['one of another version', 404, { why => 'the API has no such path', detail => 'x' }],
+    ['one that is none', 200, 'Hello'],
+    ) {
+    my ($what, $status, $body) = @$case;
+    answering($status, $body);
+    local $SIG{__WARN__} = sub { };
+    ok(eval { $plugin->activate_storage('flat', $scfg) }, "$what: guests start") or diag($@);
+}
+answering(422, { why => 'it has no reflink', detail => 'cannot use it: it has no reflink. Make it anew' });
+dies_with(qr/\Aunable to activate storage 'flat' - cannot use it/, 'a store that is refused', sub { $plugin->activate_storage('flat', $scfg) });
+# pvestatd asks for all storages with one cache.
+daemon(sub { sleep 60 });
+{
+    local $SIG{__WARN__} = sub { };
+    my $cache = {};
+    within(3, 'many storages of one that hangs', sub { $plugin->activate_storage("flat$_", $scfg, $cache) for 1 .. 8 });
+    @PVE::SafeSyslog::logged = ();
+    $plugin->activate_storage('flat1', $scfg, $cache);
+    is_deeply(\@PVE::SafeSyslog::logged, [], 'and it is not said each time');
+}
 my $info = sub { $plugin->volume_snapshot_info($scfg, 'flat', '100/vm-100-disk-0.raw') };
 answering(404, { status => 404, why => 'the API has no such path', detail => 'x' });
 dies_with(qr/of another version/, 'no such route', $info);
@@ -178,10 +219,23 @@ for my $bad ('', '../x', '-r', 'a b', "a\n", 'x' x 41, 'a@b', undef) {
 # What is sent: the request comes back as the name.
 daemon(sub { open(my $log, '>', "$directory/request"); print $log $_[1]; close($log); syswrite($_[0], answer(201, {})) });
 is(PVE::Storage::vdisk_alloc($PVE::Storage::config, 'flat', 100, 'raw', undef, 528), 'flat:100/vm-100-disk-1.raw', 'the next free name');
-open(my $log, '<', "$directory/request") or die;
-my $request = do { local $/ = undef; <$log> };
+my $request = sent();
 like($request, qr!\APOST /v1/volumes\?place=\S*%2Fstore HTTP/1.1\r\n!, 'what is asked');
 is_deeply(JSON->new->decode($request =~ s/\A.*?\r\n\r\n//sr), { name => 'vm-100-disk-1', bytes => 540672 }, 'bytes for PVE\'s KiB');
+is(PVE::Storage::vdisk_alloc($PVE::Storage::config, 'flat', 100, 'raw', undef, 528.5), 'flat:100/vm-100-disk-1.raw', 'of an image that is no whole KiB');
+is_deeply(JSON->new->decode(sent() =~ s/\A.*?\r\n\r\n//sr), { name => 'vm-100-disk-1', bytes => 541696 }, 'bytes for it');
+# A store that another storage has too is not forgotten with one of them.
+my $asked = sub { unlink "$directory/request"; $plugin->on_delete_hook(@_); return -e "$directory/request" ? sent() : '' };
+$PVE::Storage::config->{ids}->{twin} = { %$scfg, path => "$directory/store/" };
+is($asked->('flat', $scfg), '', 'one of two storages of a store is removed');
+$PVE::Storage::config->{ids}->{twin}->{nodes} = { other => 1 };
+like($asked->('flat', $scfg), qr!\ADELETE /v1/stores\?place=!, 'the only one on this node');
+is($asked->('flat', { %$scfg, nodes => { other => 1 } }), '', 'one of another node');
+delete $PVE::Storage::config->{ids}->{twin};
+# Somebody left a file where a guest's directory would be.
+open(my $stray, '>', "$directory/store/images/123") or die;
+close($stray);
+is_deeply([map { $_->{volid} } @{ PVE::Storage::vdisk_list($PVE::Storage::config, 'flat')->{flat} }], ['flat:100/vm-100-disk-0.raw'], 'a stray file is passed over');
 dies_with(qr/should belong/, 'another guest\'s name', sub { $plugin->alloc_image('flat', $scfg, 100, 'raw', '101/vm-101-disk-0.raw', 4) });
 dies_with(qr/needs a size/, 'a directory for a container', sub { $plugin->alloc_image('flat', $scfg, 100, 'subvol', undef, 0) });
 dies_with(qr/raw images only/, 'qcow2', sub { $plugin->alloc_image('flat', $scfg, 100, 'qcow2', undef, 4) });

@@ -36,8 +36,9 @@ use PVE::Tools;
 
 my $SNAPSHOT = '[0-9]{8}t[0-9]{9}-[0-9a-f]{8}';
 my $CHUNK = 1 << 20;
-# In seconds. A node that asks another gives up after 30.
+# In seconds, for all that is asked of the daemon in one request. A node that asks another gives up after 30.
 my $LIMIT = 25;
+my $until;
 # How long the proxy may take to fetch what it was told to.
 my $PATIENCE = 60;
 
@@ -47,6 +48,8 @@ my $storage_of = sub {
     my ($param) = @_;
     my $scfg = PVE::Storage::storage_check_enabled(PVE::Storage::config(), $param->{storage}, $param->{node});
     die "storage '$param->{storage}' is not of type flatsnap\n" if $scfg->{type} ne 'flatsnap';
+    # Each request begins here, and a worker has one at a time.
+    $until = Time::HiRes::time() + $LIMIT;
     return $scfg;
 };
 
@@ -83,7 +86,8 @@ my $query = sub {
 
 my $ask = sub {
     my ($scfg, $method, $path, $body) = @_;
-    return PVE::Storage::Custom::FlatsnapPlugin->request($scfg, $method, $path, $body, $LIMIT);
+    my $left = $until - Time::HiRes::time();
+    return PVE::Storage::Custom::FlatsnapPlugin->request($scfg, $method, $path, $body, $left < 1 ? 1 : $left);
 };
 
 # Whether it is a snapshot of that very guest, and has a disk of it left.
@@ -438,7 +442,7 @@ $register->(
         my $found = $find->($scfg, $id_of->($param), $param->{snapshot});
         die "'$disk' is no disk of guest $vmid\n" if $disk !~ /^(?:vm|base)-\Q$vmid\E-/;
         die "snapshot '$found->{name}' has no disk '$disk'\n" if !grep { $_->{name} eq $disk } @{ $row->($found)->{disks} };
-        my $place = $scfg->{path} // $scfg->{'flatsnap-dataset'};
+        my $place = PVE::Storage::Custom::FlatsnapPlugin::place($scfg);
         my $entry = $ask->(
             $scfg,
             'GET',

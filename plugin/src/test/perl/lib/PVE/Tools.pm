@@ -7,6 +7,7 @@ use warnings;
 
 use POSIX ();
 use Scalar::Util qw(tainted);
+use Time::HiRes qw(alarm);
 use Exporter 'import';
 
 our @EXPORT_OK = qw(run_command file_get_contents);

@@ -45,7 +45,8 @@ import org.slf4j.LoggerFactory;
 /** The parts of the running daemon, made in order and ended in reverse. */
 public final class Daemon implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Daemon.class);
-    private static final Duration LOCK_PATIENCE = Duration.ofSeconds(60);
+    // Less than half of what Proxmox VE's storage plugin gives a change, which may need two of them.
+    private static final Duration LOCK_PATIENCE = Duration.ofSeconds(20);
     private static final Duration STARTING_STEP = Duration.ofMinutes(5);
 
     private final Deque<AutoCloseable> parts = new ArrayDeque<>();

@@ -34,7 +34,7 @@ package PVE::Storage::Custom::FlatsnapPlugin;
 use strict;
 use warnings;
 
-use Errno qw(ENOENT);
+use Errno qw(ENOENT ENOTDIR);
 use File::stat ();
 use JSON ();
 use POSIX ();
@@ -56,7 +56,8 @@ my $SOCKET = '/run/flatsnap/flatsnapd.sock';
 my $SEE = "see 'systemctl status flatsnapd'";
 my $NAME = qr/(vm|base)-([1-9][0-9]{2,8})-[A-Za-z0-9][A-Za-z0-9_.-]*/;
 
-# Whole calls, in seconds. pvestatd asks all storages one after another; what holds the cluster lock is killed after 60.
+# Whole calls, in seconds. pvestatd asks all storages one after another; what holds the cluster lock is killed after 60. What
+# changes something gets longer than flatsnapd waits for a guest's lock, twice 20: it must not be done when nobody waits any more.
 my $AT_ONCE = 2;
 my $SOON = 10;
 my $UNDER_LOCK = 50;
@@ -111,18 +112,6 @@ sub options {
     };
 }
 
-sub check_config {
-    my ($class, $storeid, $config, $create, $skip) = @_;
-    my $checked = $class->SUPER::check_config($storeid, $config, $create, $skip);
-    if ($create) {
-        die "storage '$storeid': give either path or flatsnap-dataset\n"
-            if !$checked->{path} == !$checked->{'flatsnap-dataset'};
-        place($checked);
-    }
-    refuse_shared_dataset($storeid, $checked);
-    return $checked;
-}
-
 sub refuse_shared_dataset {
     my ($storeid, $scfg) = @_;
     die "storage '$storeid': a dataset of ZFS belongs to one host and cannot be shared\n"
@@ -138,18 +127,29 @@ sub place {
         die "'$dataset' does not name a dataset of ZFS\n";
     }
     my $path = $scfg->{path} // die "storage definition has neither path nor flatsnap-dataset\n";
-    die "'$path' is not an absolute path without '..' and control characters\n"
-        if $path !~ m!\A(/[^\0-\x1f\x7f]+)\z! || $path =~ m!(?:\A|/)\.\.?(?:/|\z)!;
+    # Not all of PVE quotes what else a path may have.
+    die "'" . visible($path) . "' is not an absolute path of letters, digits and -/_.@ without '..'\n"
+        if $path !~ m!\A/[-/A-Za-z0-9_.@]+\z! || $path =~ m!(?:\A|/)\.\.?(?:/|\z)!;
     $path =~ m!\A(.+?)/*\z!;
     return $1;
 }
 
 sub on_add_hook {
     my ($class, $storeid, $scfg, %sensitive) = @_;
+    # Here and not in check_config, which PVE also calls for each storage that it reads: dying there, a single one that was
+    # edited by hand takes all others with it.
+    die "storage '$storeid': give either path or flatsnap-dataset\n" if !$scfg->{path} == !$scfg->{'flatsnap-dataset'};
+    refuse_shared_dataset($storeid, $scfg);
+    my $place = place($scfg);
     # The storage of a host that is not this one cannot be tried here.
-    return if $scfg->{nodes} && !$scfg->{nodes}->{ PVE::INotify::nodename() };
-    call($scfg, PUT => '/v1/stores', { place => place($scfg) }, $SOON);
+    return if !is_of_this_node($scfg);
+    call($scfg, PUT => '/v1/stores', { place => $place }, $SOON);
     return;
+}
+
+sub is_of_this_node {
+    my ($scfg) = @_;
+    return !$scfg->{nodes} || $scfg->{nodes}->{ PVE::INotify::nodename() };
 }
 
 # What PVE checks of a change is the change alone.
@@ -166,8 +166,15 @@ sub on_update_hook_full {
 
 sub on_delete_hook {
     my ($class, $storeid, $scfg) = @_;
+    return if !is_of_this_node($scfg);
+    my $place = place($scfg);
+    # PVE calls this also when it could not add one, which may be because there is one.
+    my $all = PVE::Storage::config()->{ids};
+    for my $other (grep { $_ ne $storeid && ($all->{$_}->{type} // '') eq 'flatsnap' } keys %$all) {
+        return if is_of_this_node($all->{$other}) && (eval { place($all->{$other}) } // '') eq $place;
+    }
     # A storage can be removed whether the daemon runs or not; what is on it stays.
-    eval { call($scfg, DELETE => '/v1/stores?place=' . uri_escape(place($scfg)), undef, $SOON) };
+    eval { call($scfg, DELETE => '/v1/stores?place=' . uri_escape($place), undef, $SOON) };
     complain("storage '$storeid': flatsnapd was not told that it is removed: $@") if $@;
     return;
 }
@@ -215,6 +222,8 @@ sub exchange {
 }
 
 my $UNREACHABLE = 'flatsnapd did not answer';
+# What no request is refused with: the daemon is away, broken, or of another version.
+my $UNUSABLE = qr/\Aflatsnapd(?: did not answer|:| answered|'s answer)/;
 
 # One request within so many seconds, however slowly it is answered. Where there is no answer, dies with $UNREACHABLE in front.
 sub call {
@@ -222,7 +231,7 @@ sub call {
     my $what = "$method " . ($path =~ s/\?.*//sr);
     my $answer = eval { PVE::Tools::run_with_timeout($seconds, \&exchange, $scfg, $method, $path, $body) };
     if (my $error = $@) {
-        $error = "nothing within $seconds s\n" if $error =~ /\Agot timeout/;
+        $error = sprintf("nothing within %.3g s\n", $seconds) if $error =~ /\Agot timeout/;
         $error =~ s/ at \S+ line \d+\.?$//;
         $error =~ s/\s+\z//;
         die "$UNREACHABLE: $error" . ($error =~ /\Q$SEE\E/ ? '' : "; $SEE") . "\n";
@@ -233,7 +242,7 @@ sub call {
         if (ref($json) eq 'HASH' && defined($json->{why}) && $json->{why} ne 'the API has no such path' && $status != 405) {
             my $line = $json->{detail} // $json->{why};
             $line =~ s/[\s\0-\x1f]+/ /g;
-            die "$line\n";
+            die $status >= 500 ? "flatsnapd: $line\n" : "$line\n";
         }
         die "flatsnapd answered $status to $what: is it of another version than the storage plugin? $SEE\n";
     }
@@ -372,6 +381,9 @@ sub wanted_name {
 
 # --- the storage
 
+my $SELDOM = 60;
+my %complained;
+
 sub check_connection { return 1; }
 
 sub check_mounted {
@@ -388,22 +400,35 @@ sub activate_storage {
     my ($class, $storeid, $scfg, $cache) = @_;
     my $place = place($scfg);
     check_mounted($storeid, $scfg);
-    # Asked first, because each request that changes something is written to the audit log, and this is called all the time.
-    return 1 if eval { call($scfg, GET => '/v1/stores?place=' . uri_escape($place), undef, $AT_ONCE / 2) };
-    my $error = $@;
-    if ($error !~ /\A\Q$UNREACHABLE\E/) {
-        eval { call($scfg, PUT => '/v1/stores', { place => $place }, $AT_ONCE / 2) };
-        $error = $@ or return 1;
+    my $until = Time::HiRes::time() + $AT_ONCE;
+    my $socket = $scfg->{'flatsnap-socket'} // $SOCKET;
+    # Who does not answer for one storage does not for the next.
+    my $error = $cache->{flatsnap_unreachable}->{$socket};
+    if (!defined($error)) {
+        # Asked first, because each request that changes something is written to the audit log, and this is called all the time.
+        return 1 if eval { call($scfg, GET => '/v1/stores?place=' . uri_escape($place), undef, $AT_ONCE / 2) };
+        $error = $@;
+        if ($error !~ /\A\Q$UNREACHABLE\E/) {
+            return 1 if eval { call($scfg, PUT => '/v1/stores', { place => $place }, $AT_ONCE / 2) };
+            $error = $@;
+        }
+        $cache->{flatsnap_unreachable}->{$socket} = $error if $error =~ /\A\Q$UNREACHABLE\E/;
     }
-    die "unable to activate storage '$storeid' - $error" if $error !~ /\A\Q$UNREACHABLE\E/;
+    die "unable to activate storage '$storeid' - $error" if $error !~ $UNUSABLE;
     # Guests have to start without the daemon too.
+    my $left = $until - Time::HiRes::time();
+    $left = $AT_ONCE / 4 if $left < $AT_ONCE / 4;
     if ($scfg->{'flatsnap-dataset'}) {
-        zfs_lines(['zfs', 'list', '-Hp', '-o', 'name', $place], $AT_ONCE);
+        zfs_lines(['zfs', 'list', '-Hp', '-o', 'name', $place], $left);
     } else {
         die "unable to activate storage '$storeid' - directory '$place' does not exist or is unreachable\n"
-            if !PVE::Tools::run_fork_with_timeout($AT_ONCE, sub { -d $place ? 1 : 0 });
+            if !PVE::Tools::run_fork_with_timeout($left, sub { -d $place ? 1 : 0 });
     }
-    complain("storage '$storeid' works without snapshots for now: $error");
+    # pvestatd comes by every few seconds.
+    if (($complained{$storeid} // 0) + $SELDOM <= time()) {
+        $complained{$storeid} = time();
+        complain("storage '$storeid' works without snapshots for now: $error");
+    }
     return 1;
 }
 
@@ -460,7 +485,7 @@ sub list_images {
 sub names_in {
     my ($directory) = @_;
     opendir(my $handle, $directory) or do {
-        return if $! == ENOENT;
+        return if $! == ENOENT || $! == ENOTDIR;
         die "cannot list '$directory' - $!\n";
     };
     my @names = sort readdir($handle);
@@ -521,7 +546,8 @@ sub alloc_image {
     die "a container's volume needs a size here: flatsnap keeps raw images, no directories\n" if $fmt eq 'subvol';
     die "unsupported format '$fmt': flatsnap keeps raw images only\n" if $fmt ne 'raw';
     my $wanted = $class->wanted_name($storeid, $scfg, $vmid, $name);
-    my ($kib) = $size =~ /\A([0-9]+)\z/a or die "'$size' is not a size in KiB\n";
+    # Of images that are no whole KiB, PVE has the fraction.
+    my ($kib) = $size =~ /\A([0-9]+(?:\.[0-9]+)?)\z/a or die "'$size' is not a size in KiB\n";
     call($scfg, POST => route($scfg), { name => $wanted, bytes => bytes_on($scfg, $kib * 1024) }, $UNDER_LOCK);
     return volname_of($scfg, $wanted);
 }
@@ -581,7 +607,7 @@ sub volume_resize {
     my ($class, $scfg, $storeid, $volname, $size, $running, $snapname) = @_;
     die "a snapshot cannot be resized\n" if defined($snapname) && $snapname ne '';
     my ($bytes) = $size =~ /\A([0-9]+)\z/a or die "'$size' is not a size in bytes\n";
-    call($scfg, PATCH => route($scfg, $class->name_of($scfg, $volname)), { bytes => bytes_on($scfg, $bytes) }, $SOON);
+    call($scfg, PATCH => route($scfg, $class->name_of($scfg, $volname)), { bytes => bytes_on($scfg, $bytes) }, $UNDER_LOCK);
     return 1;
 }
 
