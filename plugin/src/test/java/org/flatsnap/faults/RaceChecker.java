@@ -27,7 +27,7 @@ import java.util.TreeSet;
  */
 final class RaceChecker<S> {
     private static final int SHOWN = 25;
-    private static final List<Effort> EFFORTS = List.of(new Effort(1, 2_000), new Effort(Integer.MAX_VALUE, 100_000));
+    private static final List<Effort> EFFORTS = List.of(new Effort(1, 2_000), new Effort(Integer.MAX_VALUE, 400_000));
 
     private final List<RaceEvent<S>> events;
     private final Effort effort;

@@ -2,16 +2,20 @@ package org.flatsnap.faults;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.TimeUnit;
+import java.util.function.LongUnaryOperator;
 import java.util.stream.IntStream;
 import org.flatsnap.faults.RaceModel.Change;
 import org.flatsnap.faults.RaceModel.Filter;
 import org.flatsnap.faults.RaceModel.Seen;
+import org.flatsnap.model.SnapshotId;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -288,6 +292,27 @@ class RaceCheckerTest {
                 .isEmpty();
         asked.add(Optional.of("another"), false, "unknown", 6, 12, gone);
         assertThat(RaceChecker.check(START, asked.events(why -> {}).get(RaceDoor.API)))
+                .isPresent();
+    }
+
+    // |-------------take s1, whose id was made last-------------|
+    //     |--list: nothing--|  |--write w1--|  |--list: s1--|
+    @Test
+    void aSnapshotIsNotThereBeforeItsId() {
+        RaceHistory asked = new RaceHistory();
+        long now = System.nanoTime();
+        LongUnaryOperator ago = seconds -> now - TimeUnit.SECONDS.toNanos(seconds);
+        Seen made = new Seen(SnapshotId.of(Instant.now(), 1).value(), "s1", "", new TreeSet<>(), false, false);
+        List<RaceCall<RaceModel>> take = RaceModel.took(made, Set.of(), false);
+        asked.add(Optional.empty(), true, "s1", ago.applyAsLong(10), now + 10, take);
+        asked.made(made.id());
+        RaceModel start = RaceModel.with(Map.of("vda", "w0"), asked.made());
+        asked.add(ago.applyAsLong(9), ago.applyAsLong(8), RaceDoor.API, list());
+        asked.add(ago.applyAsLong(7), ago.applyAsLong(6), RaceDoor.API, RaceModel.wrote("w1"));
+        assertThat(RaceChecker.check(start, asked.events(why -> {}).get(RaceDoor.API)))
+                .isEmpty();
+        asked.add(ago.applyAsLong(5), ago.applyAsLong(4), RaceDoor.API, list(made));
+        assertThat(RaceChecker.check(start, asked.events(why -> {}).get(RaceDoor.API)))
                 .isPresent();
     }
 

@@ -162,7 +162,8 @@ record RaceModel(
      * the moment from which on it is there. The guest writes in between.
      */
     static List<RaceCall<RaceModel>> took(Seen seen, Set<String> disks, boolean torn) {
-        return List.of(
+        return making(
+                seen::id,
                 locked("capture " + disks + " as " + seen.name(), state -> {
                     if (!state.order.allows(state.last, seen.id())) {
                         return Optional.empty();
@@ -178,6 +179,11 @@ record RaceModel(
                         .filter(captured -> captured.id().equals(seen.id())
                                 && state.find(seen.name()).isEmpty())
                         .flatMap(captured -> state.add(new Kept(seen, captured.disks())))));
+    }
+
+    private static List<RaceCall<RaceModel>> making(
+            Supplier<String> id, RaceCall<RaceModel> first, RaceCall<RaceModel> second) {
+        return List.of(RaceCall.making(id, first), RaceCall.making(id, second));
     }
 
     /** A snapshot of that name was there. */
@@ -327,7 +333,8 @@ record RaceModel(
      */
     static List<RaceCall<RaceModel>> rolledBack(
             String reference, Set<String> disks, String target, Supplier<Seen> guard) {
-        return List.of(
+        return making(
+                () -> guard.get().id(),
                 locked("guard before a rollback to " + target, state -> state.find(reference)
                         .filter(kept -> kept.seen().id().equals(target))
                         .flatMap(kept -> state.guard(kept, disks, guard.get()))),
@@ -373,7 +380,8 @@ record RaceModel(
 
     /** A rollback was undone. */
     static List<RaceCall<RaceModel>> undone(String target, Supplier<Seen> guard) {
-        return List.of(
+        return making(
+                () -> guard.get().id(),
                 locked("guard before an undo", state -> state.newestGuard()
                         .filter(kept -> kept.seen().id().equals(target))
                         .flatMap(kept -> state.guard(kept, Set.of(), guard.get()))),
