@@ -71,8 +71,9 @@ server_options() {
   if ((java_major >= 24)); then options+=(--sun-misc-unsafe-memory-access=allow); fi
   # Out of memory, a restarted daemon is better than one that limps: everything it needs to know is on the stores.
   options+=(-XX:+ExitOnOutOfMemoryError)
-  # It runs for months beside the VMs: memory that it does not need at the moment goes back to the host.
-  options+=(-XX:MaxNewSize=48m -XX:MinHeapFreeRatio=10 -XX:MaxHeapFreeRatio=20)
+  # It runs for months beside the VMs: memory that it does not need at the moment goes back to the host, and at once. Java
+  # would begin with a 64th of the host's memory, and not look for garbage before that is full.
+  options+=(-Xms64m -XX:MaxNewSize=48m -XX:MinHeapFreeRatio=10 -XX:MaxHeapFreeRatio=20 -XX:-ShrinkHeapInSteps)
 }
 
 # Sets archive too: the class archive of this Java. The JVM compares it with itself and with every jar's size and time,

@@ -49,9 +49,11 @@ public final class CatalogBench implements Callable<Integer> {
     private static final List<String> DAEMON_OPTIONS = List.of(
             "-XX:TieredStopAtLevel=4",
             "-XX:+UseSerialGC",
+            "-Xms64m",
             "-XX:MaxNewSize=48m",
             "-XX:MinHeapFreeRatio=10",
-            "-XX:MaxHeapFreeRatio=20");
+            "-XX:MaxHeapFreeRatio=20",
+            "-XX:-ShrinkHeapInSteps");
 
     @Option(names = "--snapshots", required = true, description = "How many, in thousands of thousand each.")
     private int snapshots;
