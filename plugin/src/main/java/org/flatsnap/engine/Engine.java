@@ -152,6 +152,7 @@ public final class Engine implements AutoCloseable {
                         stores,
                         catalog,
                         changing,
+                        guarding,
                         finishing,
                         operations,
                         notes,

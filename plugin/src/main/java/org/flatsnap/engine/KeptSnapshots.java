@@ -76,6 +76,7 @@ final class KeptSnapshots {
     private final Stores stores;
     private final Catalog catalog;
     private final ChangeSnapshot changing;
+    private final GuardSnapshot guarding;
     private final FinishRollback finishing;
     private final Operations operations;
     private final GuestNotes notes;
@@ -95,6 +96,7 @@ final class KeptSnapshots {
             Stores stores,
             Catalog catalog,
             ChangeSnapshot changing,
+            GuardSnapshot guarding,
             FinishRollback finishing,
             Operations operations,
             GuestNotes notes,
@@ -106,6 +108,7 @@ final class KeptSnapshots {
         this.stores = stores;
         this.catalog = catalog;
         this.changing = changing;
+        this.guarding = guarding;
         this.finishing = finishing;
         this.operations = operations;
         this.notes = notes;
@@ -373,8 +376,9 @@ final class KeptSnapshots {
         if (earlier.isPresent()) {
             progress.step("waiting for what was begun before");
             awaitIdle(what, vm);
+            stores.refuseIntent(vm, target.stores());
             Optional<Snapshot> guard = guard(earlier.get(), target);
-            if (guard.isPresent()) {
+            if (guard.isPresent() && comesFrom(vm, target)) {
                 return done(vm, target, guard.get(), earlier.get().running(), progress);
             }
         }
@@ -412,6 +416,11 @@ final class KeptSnapshots {
         return new RollbackResult(vm.id(), target.id(), Optional.of(guard.id()), started, warnings);
     }
 
+    /** What the manager says last of a rollback: before, its configuration of the VM was not put back. */
+    private boolean comesFrom(Vm vm, Snapshot target) {
+        return keeper.tree(vm.id()).flatMap(Tree::parent).equals(Optional.of(target.name()));
+    }
+
     private static Problem undone(String what, String told) {
         return new Problem(
                 Code.REFUSED,
@@ -420,7 +429,10 @@ final class KeptSnapshots {
                 "Mend that and try again; the manager's tasks tell more");
     }
 
-    /** The newest guard that the rollback made; nothing unless each disk has been guarded, and so rolled back. */
+    /**
+     * The newest guard that the rollback made; nothing unless each disk has one of a rollback that was decided. Where no intent
+     * stands any more, each is in place then.
+     */
     private Optional<Snapshot> guard(Begun begun, Snapshot target) {
         Set<DiskName> missing =
                 target.disks().stream().map(DiskImage::disk).collect(Collectors.toCollection(TreeSet::new));
@@ -433,7 +445,7 @@ final class KeptSnapshots {
                 if (snapshot.takenAt().isBefore(begun.at())) {
                     return newest.filter(guard -> missing.isEmpty());
                 }
-                if (snapshot.guard().isPresent()) {
+                if (snapshot.guard().isPresent() && guarding.decided(snapshot)) {
                     newest = newest.or(() -> Optional.of(snapshot));
                     snapshot.disks().forEach(image -> missing.remove(image.disk()));
                 }

@@ -61,10 +61,17 @@ record ProxmoxInventory(String node, Map<VmId, Guest> guests, List<String> unrea
      *
      * @param number its VMID
      * @param lock what PVE does with it, or was kept from ending: {@code snapshot}, {@code rollback}, {@code backup}
+     * @param parent the snapshot that its present state comes from
      */
-    record Guest(Vm vm, int number, Type type, Optional<String> lock, Map<SnapshotName, Kept> snapshots) {
+    record Guest(
+            Vm vm,
+            int number,
+            Type type,
+            Optional<String> lock,
+            Optional<SnapshotName> parent,
+            Map<SnapshotName, Kept> snapshots) {
         Tree tree() {
-            return new Tree(vm.id(), lock.isPresent(), snapshots);
+            return new Tree(vm.id(), lock.isPresent(), parent, snapshots);
         }
     }
 
@@ -75,6 +82,7 @@ record ProxmoxInventory(String node, Map<VmId, Guest> guests, List<String> unrea
             Long ctime,
             boolean running,
             String lock,
+            String parent,
             boolean agent,
             List<RawDisk> disks,
             String config,
@@ -152,7 +160,8 @@ record ProxmoxInventory(String node, Map<VmId, Guest> guests, List<String> unrea
                 Optional.empty(),
                 raw.config == null ? "" : raw.config);
         Optional<String> lock = Optional.ofNullable(raw.lock).filter(text -> !text.isEmpty());
-        return new Guest(vm, raw.vmid, type, lock, snapshots(present(raw.snapshots)));
+        Optional<SnapshotName> parent = orElse(raw.parent, SnapshotName::new);
+        return new Guest(vm, raw.vmid, type, lock, parent, snapshots(present(raw.snapshots)));
     }
 
     private static Type type(String text) {

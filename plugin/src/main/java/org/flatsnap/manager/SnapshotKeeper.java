@@ -36,8 +36,9 @@ public interface SnapshotKeeper {
      * The snapshots of a VM.
      *
      * @param busy whether the manager works on the VM, or was kept from ending that
+     * @param parent the one that the present state comes from, by being taken or by going back to it
      */
-    record Tree(VmId vm, boolean busy, Map<SnapshotName, Kept> snapshots) {}
+    record Tree(VmId vm, boolean busy, Optional<SnapshotName> parent, Map<SnapshotName, Kept> snapshots) {}
 
     /** Those of every VM here, as they are now. */
     List<Tree> trees();

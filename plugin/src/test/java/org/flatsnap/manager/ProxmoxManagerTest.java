@@ -37,7 +37,7 @@ class ProxmoxManagerTest {
     private static final VmId WEB = new VmId("100-1690000000");
     private static final String GUEST = """
             {"vmid":100,"type":"qemu","name":"web01","ctime":1690000000,"running":true,"agent":true,"template":false,
-             "lock":"backup","config":"boot: order=scsi0\\n",
+             "lock":"backup","parent":"s2","config":"boot: order=scsi0\\n",
              "disks":[{"key":"scsi0","volid":"flat:100/vm-100-disk-0.raw","path":"/mnt/vms/images/100/vm-100-disk-0.raw"},
                       {"key":"scsi1","volid":"tank:vm-100-disk-1","path":"/dev/zvol/tank/vms/vm-100-disk-1"},
                       {"key":"scsi2","volid":"other:vm-100-disk-1","path":"/dev/pve/vm-100-disk-1"},
@@ -115,6 +115,7 @@ class ProxmoxManagerTest {
                 .containsExactly(new Tree(
                         WEB,
                         true,
+                        Optional.of(new SnapshotName("s2")),
                         Map.of(
                                 new SnapshotName("s1"),
                                 new Kept(
