@@ -89,7 +89,12 @@ public final class ApiBench implements AutoCloseable {
                 state,
                 clock,
                 () -> List.of(Finding.ok("view", "mounted at /snapshots")));
-        server.start();
+        try {
+            server.start();
+        } catch (RuntimeException e) {
+            close();
+            throw e;
+        }
     }
 
     /** Where the API answers. */
