@@ -12,6 +12,10 @@
     const PAGE = 200;
     // What Rollback names the present state that it keeps; Undo looks for the newest of them.
     const UNDO = /^undo_\d{8}_\d{6}$/;
+    const DISK = /^(?:scsi|virtio|sata|ide|efidisk|tpmstate|mp)\d+$|^rootfs$/;
+    // Types of storage that refuse to go back to any but the newest snapshot.
+    const NEWEST_ONLY = ['zfspool', 'lvm'];
+    const POLLS = 10;
 
     const attempt = function (what, action) {
         try {
@@ -251,6 +255,7 @@
                 // Of several answers under way only that of the newest question counts.
                 me.asked = 0;
                 me.known = {};
+                me.newestOnly = [];
                 me.exclusive = new Map();
                 me.store = Ext.create('Ext.data.TreeStore', {
                     model: 'Flatsnap.Snapshot',
@@ -472,9 +477,7 @@
                     success: function (response) {
                         me.known = {};
                         response.result.data.forEach(function (entry) {
-                            if (entry.name === 'current') {
-                                me.running = !!entry.running;
-                            } else {
+                            if (entry.name !== 'current') {
                                 me.known[entry.name] = entry;
                             }
                         });
@@ -499,6 +502,9 @@
                             .filter((entry) => entry.plugintype === TYPE && entry.node === me.node)
                             .map((entry) => entry.storage)
                             .sort();
+                        const newestOnly = response.result.data
+                            .filter((entry) => NEWEST_ONLY.includes(entry.plugintype))
+                            .map((entry) => entry.storage);
                         if (!flat.length) {
                             Proxmox.Utils.setErrorMask(
                                 me,
@@ -511,7 +517,12 @@
                             failure,
                             success: function (answer) {
                                 me.volumes = {};
-                                Object.values(answer.result.data).forEach(function (value) {
+                                me.newestOnly = [];
+                                Object.entries(answer.result.data).forEach(function ([key, value]) {
+                                    const place = DISK.test(key) && /^([A-Za-z][\w.-]*):/.exec(value);
+                                    if (place && newestOnly.includes(place[1]) && !/,media=cdrom/.test(value)) {
+                                        me.newestOnly.push(`${key} on ${place[1]}`);
+                                    }
                                     const volume = /^([A-Za-z][\w.-]*):(?:\d+\/)?([\w.-]+?)(?:\.raw)?(?:,|$)/.exec(value);
                                     if (volume && flat.includes(volume[1])) {
                                         me.volumes[volume[2]] = volume[1];
@@ -651,7 +662,7 @@
             lastUndo: function () {
                 return Object.keys(this.known)
                     .filter((name) => UNDO.test(name) && !this.known[name].snapstate)
-                    .sort()
+                    .sort((a, b) => this.known[a].snaptime - this.known[b].snaptime || (a < b ? -1 : 1))
                     .pop();
             },
 
@@ -734,23 +745,33 @@
             },
 
             // Waits for a task that a second one is to follow; a window could be closed before.
-            succeeded: function (upid, says, then) {
+            succeeded: function (upid, says, then, failed = 0) {
                 const me = this;
-                me.setLoading(says);
+                // Nobody is to leave the tab before the second one is begun: it would go with the tab.
+                Ext.Msg.wait(says, gettext('Please wait...'));
+                const again = (failures) =>
+                    Ext.defer(() => me.destroyed || me.succeeded(upid, says, then, failures), 1000);
                 const failure = function (response) {
-                    me.setLoading(false);
+                    Ext.Msg.hide();
                     tell(response);
                     me.reload();
                 };
                 me.ask({
                     url: `/nodes/${me.node}/tasks/${encodeURIComponent(upid)}/status`,
-                    failure,
+                    failure: function (response) {
+                        // pveproxy is away for a moment when it is restarted.
+                        if (failed < POLLS) {
+                            again(failed + 1);
+                        } else {
+                            failure({ result: { message: `Nothing was rolled back: ${response.statusText || 'no answer'}` } });
+                        }
+                    },
                     success: function (response) {
                         const task = response.result.data;
                         if (task.status !== 'stopped') {
-                            Ext.defer(() => me.destroyed || me.succeeded(upid, says, then), 1000);
+                            again(0);
                         } else if (task.exitstatus === 'OK' || /^WARNINGS: /.test(task.exitstatus)) {
-                            me.setLoading(false);
+                            Ext.Msg.hide();
                             then();
                         } else {
                             failure({ result: { message: `Nothing was rolled back: ${task.exitstatus}` } });
@@ -778,7 +799,7 @@
                 const row = me.chosen()[0];
                 me.confirmRollback(
                     gettext('Rollback'),
-                    `The disks of ${text(me.guestText())} become as they were in ${me.named(row)}.`,
+                    `The disks and the configuration of ${text(me.guestText())} become as they were in ${me.named(row)}.`,
                     row.name,
                 );
             },
@@ -789,21 +810,45 @@
                 const entry = me.known[name];
                 me.confirmRollback(
                     gettext('Undo rollback'),
-                    `The disks of ${text(me.guestText())} become again as they were at ${text(
+                    `The disks and the configuration of ${text(me.guestText())} become again as they were at ${text(
                         time(new Date(entry.snaptime * 1000)),
                     )}, ${text(entry.description || 'before the last rollback').trim()} (snapshot <b>${text(name)}</b>).`,
                     name,
                 );
             },
 
+            // Whether it runs is asked now: it may have been started or stopped since the tab was shown.
             confirmRollback: function (title, says, name) {
                 const me = this;
+                if (me.newestOnly.length) {
+                    Ext.Msg.alert(
+                        title,
+                        text(
+                            `${me.newestOnly.join(', ')}: such a storage goes back to its newest snapshot only, and the one that ` +
+                                'keeps the present state would be newer. Use Snapshots, Rollback, which keeps no present state.',
+                        ),
+                    );
+                    return;
+                }
+                me.ask({
+                    url: `${me.guest}/status/current`,
+                    waitMsgTarget: me,
+                    success: (response) =>
+                        me.askRollback(title, says, name, response.result.data.status === 'running'),
+                });
+            },
+
+            askRollback: function (title, says, name, running) {
+                const me = this;
                 const memory = me.known[name].vmstate;
-                const after = memory
-                    ? 'It goes on from its saved memory.'
-                    : me.running
-                      ? 'It runs now and is stopped for this.'
-                      : '';
+                const mayStart = caps()['VM.PowerMgmt'];
+                let after = memory ? 'It goes on from its saved memory.' : '';
+                if (running) {
+                    after += ' It runs now and is stopped for this; what only its memory holds is lost.';
+                    if (!memory && !mayStart) {
+                        after += ' It stays off, because you may not start it.';
+                    }
+                }
                 Ext.create('Flatsnap.Confirm', {
                     title,
                     does: title,
@@ -812,7 +857,7 @@
                     )}</b> goes back; newer snapshots stay. ${text(after)}`,
                     fields: memory
                         ? undefined
-                        : [{ xtype: 'checkbox', name: 'start', boxLabel: gettext('Start it afterwards'), checked: !!me.running }],
+                        : [{ xtype: 'checkbox', name: 'start', boxLabel: gettext('Start it afterwards'), checked: running, hidden: !mayStart, disabled: !mayStart }],
                     go: (values, win) => me.rollBackTo(name, values.start, win),
                 });
             },

@@ -83,6 +83,8 @@ function state() {
     },
     tasks: new Map(),
     failing: undefined,
+    // So many questions for a task are not answered.
+    away: 0,
     delay: 0,
     log: [],
   };
@@ -130,6 +132,7 @@ class Api {
     if (path === '/cluster/resources') {
       return [
         { type: 'storage', plugintype: 'dir', node: 'pve1', storage: 'local' },
+        { type: 'storage', plugintype: 'zfspool', node: 'pve1', storage: 'local-zfs' },
         { type: 'storage', plugintype: 'flatsnap', node: 'pve1', storage: 'flat' },
         { type: 'storage', plugintype: 'flatsnap', node: 'pve1', storage: 'tank' },
         { type: 'storage', plugintype: 'flatsnap', node: 'pve2', storage: 'elsewhere' },
@@ -140,6 +143,10 @@ class Api {
     }
     const [, , type, id, ...rest] = parts;
     if (type === 'tasks') {
+      if (this.away > 0) {
+        this.away -= 1;
+        throw new Refusal(503, 'pveproxy is being restarted');
+      }
       const task = this.tasks.get(id);
       task.polls -= 1;
       return task.polls > 0 ? { status: 'running' } : { status: 'stopped', exitstatus: task.exitstatus };
@@ -164,6 +171,9 @@ class Api {
     const guest = this.guests[`${type}/${id}`];
     if (what === 'config') {
       return guest.config;
+    }
+    if (what === 'status') {
+      return { status: guest.running ? 'running' : 'stopped' };
     }
     if (what === 'clone') {
       if (params.newid === '100') {

@@ -336,7 +336,7 @@ function defineClasses() {
             data: address.has('none') ? [] : [{ id: 'storage/pve1/flat', type: 'storage', plugintype: 'flatsnap' }],
         }),
     };
-    const may = (address.get('caps') || 'VM.Audit,VM.Snapshot,VM.Snapshot.Rollback,VM.Clone,VM.Backup').split(',');
+    const may = (address.get('caps') || 'VM.Audit,VM.Snapshot,VM.Snapshot.Rollback,VM.PowerMgmt,VM.Clone,VM.Backup').split(',');
     Ext.state.Manager.set('GuiCap', { vms: Object.fromEntries(may.map((cap) => [cap, 1])) });
 }
 

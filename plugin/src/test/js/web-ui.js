@@ -413,10 +413,23 @@ async function rollback() {
   await choose('before-upgrade');
   await press('rollback');
   await check('it says what will happen', async () => {
-    has(await dialog(), 'VM 100 (web01)', 'before-upgrade', 'present state is kept', 'newer snapshots stay', 'is stopped');
+    has(await dialog(), 'disks and the configuration of VM 100 (web01)', 'before-upgrade', 'present state is kept');
+    has(await dialog(), 'newer snapshots stay', 'is stopped', 'memory holds is lost');
     await picture('rollback');
   });
+  await check('whether it runs is asked when it matters', async () => {
+    await shut();
+    api.guests['qemu/100'].running = 0;
+    await press('rollback');
+    same((await dialog()).includes('is stopped'), false);
+    same(await browser.run(() => Ext.WindowManager.getActive().down('[name=start]').getValue()), false);
+    await shut();
+    api.guests['qemu/100'].running = 1;
+    await press('rollback');
+    has(await dialog(), 'is stopped');
+  });
   await check('nothing is done before', () => same(changes(), []));
+  api.away = 1;
   await agree();
   await check("the present state is kept, then Proxmox VE's own task rolls back, once", async () => {
     await browser.until(() => Ext.ComponentQuery.query('window[upid]').length);
@@ -456,8 +469,9 @@ async function rollback() {
     api.failing = 'qmsnapshot';
     await choose('before-upgrade');
     await press('rollback');
+    await dialog();
     await agree();
-    await browser.until(() => Ext.Msg.isVisible());
+    await browser.until(() => Ext.Msg.isVisible() && Ext.Msg.getTitle() === 'Error');
     has(await dialog(), 'Nothing was rolled back', HOSTILE);
     await picture('rollback-refused');
     same(changes(), ['POST /nodes/pve1/qemu/100/snapshot']);
@@ -467,9 +481,31 @@ async function rollback() {
     api.failing = 'qmrollback';
     await choose('before-upgrade');
     await press('rollback');
+    await dialog();
     await agree();
-    await browser.until(() => Ext.Msg.isVisible());
-    has(await dialog(), 'storage is away', HOSTILE);
+    await browser.until(() => Ext.Msg.isVisible() && Ext.Msg.getEl().dom.innerText.includes('storage is away'));
+    has(await dialog(), HOSTILE);
+    await shut();
+  });
+  await tab('qemu', 100, 'web01', 'caps=VM.Audit,VM.Snapshot,VM.Snapshot.Rollback');
+  await check('who may not start it is told that it stays off', async () => {
+    await loaded();
+    await choose('before-upgrade');
+    await press('rollback');
+    has(await dialog(), 'It stays off');
+    same(await browser.run(() => Ext.WindowManager.getActive().down('[name=start]').isDisabled()), true);
+    await shut();
+  });
+  await tab();
+  await check('a disk whose storage goes back to its newest snapshot only is told before anything is done', async () => {
+    await loaded();
+    api.guests['qemu/100'].config.efidisk0 = 'local-zfs:vm-100-disk-0,size=1M';
+    await browser.run(() => void tab.reload());
+    await browser.until(() => tab.newestOnly.length);
+    await choose('before-upgrade');
+    await press('rollback');
+    has(await dialog(), 'efidisk0 on local-zfs', 'newest snapshot only');
+    same(changes(), []);
     await shut();
   });
 }
