@@ -745,39 +745,48 @@
             },
 
             // Waits for a task that a second one is to follow; a window could be closed before.
-            succeeded: function (upid, says, then, failed = 0) {
+            succeeded: function (upid, says, then) {
                 const me = this;
-                // Nobody is to leave the tab before the second one is begun: it would go with the tab.
+                const nothing = (why) => ({ result: { message: `Nothing was rolled back: ${why}` } });
+                // The second one would go with the tab, so nobody is to leave it; who does all the same is told.
+                const left = () => tell(nothing('the tab was left before the present state was kept'));
                 Ext.Msg.wait(says, gettext('Please wait...'));
-                const again = (failures) =>
-                    Ext.defer(() => me.destroyed || me.succeeded(upid, says, then, failures), 1000);
-                const failure = function (response) {
+                me.on('destroy', left);
+                const end = function () {
+                    me.un('destroy', left);
                     Ext.Msg.hide();
-                    tell(response);
+                };
+                const failure = function (why) {
+                    end();
+                    tell(nothing(why));
                     me.reload();
                 };
-                me.ask({
-                    url: `/nodes/${me.node}/tasks/${encodeURIComponent(upid)}/status`,
-                    failure: function (response) {
-                        // pveproxy is away for a moment when it is restarted.
-                        if (failed < POLLS) {
-                            again(failed + 1);
-                        } else {
-                            failure({ result: { message: `Nothing was rolled back: ${response.statusText || 'no answer'}` } });
-                        }
-                    },
-                    success: function (response) {
-                        const task = response.result.data;
-                        if (task.status !== 'stopped') {
-                            again(0);
-                        } else if (task.exitstatus === 'OK' || /^WARNINGS: /.test(task.exitstatus)) {
-                            Ext.Msg.hide();
-                            then();
-                        } else {
-                            failure({ result: { message: `Nothing was rolled back: ${task.exitstatus}` } });
-                        }
-                    },
-                });
+                const again = (failed) => Ext.defer(() => me.destroyed || poll(failed), 1000);
+                const poll = function (failed) {
+                    me.ask({
+                        url: `/nodes/${me.node}/tasks/${encodeURIComponent(upid)}/status`,
+                        failure: function (response) {
+                            // pveproxy is away for a moment when it is restarted.
+                            if (failed < POLLS) {
+                                again(failed + 1);
+                            } else {
+                                failure((response.result || {}).message || response.statusText || 'no answer');
+                            }
+                        },
+                        success: function (response) {
+                            const task = response.result.data;
+                            if (task.status !== 'stopped') {
+                                again(0);
+                            } else if (task.exitstatus === 'OK' || /^WARNINGS: /.test(task.exitstatus)) {
+                                end();
+                                then();
+                            } else {
+                                failure(task.exitstatus);
+                            }
+                        },
+                    });
+                };
+                poll(0);
             },
 
             // The guard of PVE's own: without it the present state would be out of PVE's reach after the rollback.
@@ -857,7 +866,16 @@
                     )}</b> goes back; newer snapshots stay. ${text(after)}`,
                     fields: memory
                         ? undefined
-                        : [{ xtype: 'checkbox', name: 'start', boxLabel: gettext('Start it afterwards'), checked: running, hidden: !mayStart, disabled: !mayStart }],
+                        : [
+                              {
+                                  xtype: 'checkbox',
+                                  name: 'start',
+                                  boxLabel: gettext('Start it afterwards'),
+                                  checked: running,
+                                  hidden: !mayStart,
+                                  disabled: !mayStart,
+                              },
+                          ],
                     go: (values, win) => me.rollBackTo(name, values.start, win),
                 });
             },

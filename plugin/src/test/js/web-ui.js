@@ -477,6 +477,23 @@ async function rollback() {
     same(changes(), ['POST /nodes/pve1/qemu/100/snapshot']);
     await shut();
   });
+  await check('who leaves the tab meanwhile is told that nothing was rolled back', async () => {
+    const begun = api.log.length;
+    api.failing = undefined;
+    api.away = 5;
+    await choose('before-upgrade');
+    await press('rollback');
+    await dialog();
+    await agree();
+    await until(() => api.log.length > begun);
+    await browser.until(() => Ext.Msg.isVisible());
+    await browser.run(() => void tab.destroy());
+    await browser.until(() => Ext.Msg.getEl().dom.innerText.includes('the tab was left'));
+    same(changes().slice(begun), ['POST /nodes/pve1/qemu/100/snapshot']);
+    await shut();
+  });
+  await tab();
+  await loaded();
   await check('a failed rollback is told', async () => {
     api.failing = 'qmrollback';
     await choose('before-upgrade');

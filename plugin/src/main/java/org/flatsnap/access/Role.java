@@ -10,7 +10,7 @@ public enum Role {
     /** See it and its snapshots. */
     @SerializedName("viewer")
     VIEWER,
-    /** Also take, mark, clone and measure snapshots and go back to them: nothing that could not be undone. */
+    /** Also take, mark, clone and measure snapshots and go back to them; they delete nothing. */
     @SerializedName("operator")
     OPERATOR,
     /** Also delete and adopt snapshots; who is admin of all VMs also looks after the host. */

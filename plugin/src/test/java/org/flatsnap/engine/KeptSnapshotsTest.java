@@ -183,7 +183,9 @@ class KeptSnapshotsTest {
         assertNotRolledBack(request);
 
         Snapshot guard = putBackDisk();
-        Path undecided = store.root().resolve(".flatsnap/vms/" + guard.vm() + "/" + guard.id() + "/undecided");
+        Path undecided = store.root()
+                .resolve(".flatsnap/vms/" + guard.vm() + "/" + guard.id())
+                .resolve(Snapshot.UNDECIDED_FILE);
         Files.createFile(undecided);
         assertNotRolledBack(request);
 
