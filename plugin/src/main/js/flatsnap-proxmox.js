@@ -888,7 +888,7 @@
                     does: gettext('Clone'),
                     says: `A new guest is made with the disks and the configuration that ${text(
                         me.guestText(),
-                    )} had in ${me.named(row)}. Neither depends on the other: both can be changed and deleted.`,
+                    )} had in ${me.named(row)}. On storages of type flatsnap neither depends on the other: both can be changed and deleted.`,
                     fields: [
                         {
                             xtype: 'numberfield',
