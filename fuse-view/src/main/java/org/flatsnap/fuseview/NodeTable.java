@@ -3,23 +3,24 @@ package org.flatsnap.fuseview;
 import java.nio.file.FileSystemException;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
+import org.eclipse.collections.api.map.primitive.MutableLongObjectMap;
+import org.eclipse.collections.impl.map.mutable.primitive.LongObjectHashMap;
 
 /**
  * The nodes the kernel refers to, and how often it was told of each. A node leaves when the kernel has forgotten it as
  * often. Ids are never used twice in one mount, so that a node that replaces another under its name has its own pages in
- * the kernel's cache. Safe for use by several threads.
+ * the kernel's cache. The kernel may refer to every node there is, so each costs about a hundred bytes and what the tree
+ * keeps of it. Safe for use by several threads.
  */
 final class NodeTable {
 
     /** FUSE_ROOT_ID of {@code fuse_lowlevel.h}; the kernel never forgets it. */
     static final long ROOT_ID = 1;
 
-    private final Map<Long, Referred> byId = new HashMap<>();
-    private final Map<Long, Referred> byInode = new HashMap<>();
+    private final MutableLongObjectMap<Referred> byId = new LongObjectHashMap<>();
+    private final MutableLongObjectMap<Referred> byInode = new LongObjectHashMap<>();
     private final KnownNode root;
     private long lastId = ROOT_ID;
 
@@ -64,7 +65,9 @@ final class NodeTable {
         referred.count -= count;
         if (referred.count <= 0) {
             byId.remove(id);
-            byInode.remove(referred.known.inode(), referred);
+            if (byInode.get(referred.known.inode()) == referred) {
+                byInode.remove(referred.known.inode());
+            }
             return true;
         }
         return false;
@@ -82,7 +85,7 @@ final class NodeTable {
     synchronized List<KnownNode> all() {
         List<KnownNode> all = new ArrayList<>(byId.size() + 1);
         all.add(root);
-        byId.values().forEach(referred -> all.add(referred.known));
+        byId.forEachValue(referred -> all.add(referred.known));
         all.sort(Comparator.comparingInt(KnownNode::depth));
         return all;
     }

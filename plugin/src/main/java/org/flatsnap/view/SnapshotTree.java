@@ -1,5 +1,7 @@
 package org.flatsnap.view;
 
+import com.google.common.collect.Interner;
+import com.google.common.collect.Interners;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -26,6 +28,7 @@ import org.flatsnap.model.DiskImage;
 import org.flatsnap.model.DiskName;
 import org.flatsnap.model.Snapshot;
 import org.flatsnap.model.SnapshotId;
+import org.flatsnap.model.StoreId;
 import org.flatsnap.model.VmId;
 import org.flatsnap.query.Moments;
 import org.flatsnap.store.Content;
@@ -66,6 +69,7 @@ public final class SnapshotTree implements Tree {
     private final TreePaths paths;
     private final QueryDirectories queries;
     private final ViewChanges changes;
+    private final Interner<StoreId> stores = Interners.newStrongInterner();
     private volatile Duration validity = Duration.ZERO;
 
     /** @param moments which day it is, in the zone in which a snapshot's date is told */
@@ -173,7 +177,7 @@ public final class SnapshotTree implements Tree {
             return Optional.of(name)
                     .filter(SnapshotId::looksLikeOne)
                     .flatMap(id -> catalog.find(new SnapshotId(id)))
-                    .map(snapshot -> new DisksDirectory(IMAGES, snapshot));
+                    .map(snapshot -> new DisksDirectory(IMAGES, shown(snapshot)));
         }
 
         @Override
@@ -371,11 +375,30 @@ public final class SnapshotTree implements Tree {
         }
     }
 
+    /** What the nodes of one snapshot have in common: the kernel may refer to those of all there are, so no more than they need. */
+    private record Shown(
+            SnapshotId id, Instant takenAt, StoreId home, boolean retired, boolean defined, boolean withFirmware) {}
+
+    private Shown shown(Snapshot snapshot) {
+        return new Shown(
+                snapshot.id(),
+                snapshot.takenAt(),
+                stores.intern(snapshot.home()),
+                TreePaths.isRetired(snapshot),
+                snapshot.foreign().isEmpty(),
+                snapshot.firmware().isPresent());
+    }
+
+    private Snapshot present(Shown shown) throws IOException {
+        return catalog.find(shown.id())
+                .orElseThrow(() -> new NoSuchFileException(shown.id().value()));
+    }
+
     private final class SnapshotDirectory implements Directory {
-        private final Snapshot snapshot;
+        private final Shown snapshot;
 
         SnapshotDirectory(Snapshot snapshot) {
-            this.snapshot = snapshot;
+            this.snapshot = shown(snapshot);
         }
 
         @Override
@@ -385,7 +408,7 @@ public final class SnapshotTree implements Tree {
 
         @Override
         public boolean isKept() {
-            return !TreePaths.isRetired(snapshot);
+            return !snapshot.retired();
         }
 
         @Override
@@ -398,38 +421,35 @@ public final class SnapshotTree implements Tree {
                             access,
                             access.metadata(),
                             snapshot.home(),
-                            () -> engine.metadata(present())));
+                            () -> engine.metadata(present(snapshot))));
                 case Snapshot.DEFINITION_FILE ->
-                    Optional.of(snapshot)
-                            .filter(own -> own.foreign().isEmpty())
-                            .map(own -> saved(name, access.definition()));
-                case Snapshot.FIRMWARE_FILE -> snapshot.firmware().map(path -> saved(name, access.image()));
+                    saved(snapshot.defined(), Snapshot.DEFINITION_FILE, access.definition());
+                case Snapshot.FIRMWARE_FILE -> saved(snapshot.withFirmware(), Snapshot.FIRMWARE_FILE, access.image());
                 default -> Optional.empty();
             };
         }
 
-        private Node saved(String name, int permissions) {
-            return StoredFile.lasting(
-                    Inodes.number(name, snapshot.id()),
-                    access,
-                    permissions,
-                    snapshot.home(),
-                    () -> Content.of(engine.savedFile(snapshot, name)));
-        }
-
-        private Snapshot present() throws IOException {
-            return catalog.find(snapshot.id())
-                    .orElseThrow(() -> new NoSuchFileException(snapshot.name().value()));
+        private Optional<Node> saved(boolean exists, String name, int permissions) {
+            return exists
+                    ? Optional.of(StoredFile.lasting(
+                            Inodes.number(name, snapshot.id()),
+                            access,
+                            permissions,
+                            snapshot.home(),
+                            () -> Content.of(engine.savedFile(present(snapshot), name))))
+                    : Optional.empty();
         }
 
         @Override
         public void forEachEntry(Consumer<DirectoryEntry> consumer) {
             consumer.accept(new DirectoryEntry(DISKS, Node.Kind.DIRECTORY, Inodes.number(DISKS, snapshot.id())));
             accept(consumer, StoredFile.METADATA);
-            if (snapshot.foreign().isEmpty()) {
+            if (snapshot.defined()) {
                 accept(consumer, Snapshot.DEFINITION_FILE);
             }
-            snapshot.firmware().ifPresent(path -> accept(consumer, Snapshot.FIRMWARE_FILE));
+            if (snapshot.withFirmware()) {
+                accept(consumer, Snapshot.FIRMWARE_FILE);
+            }
         }
 
         private void accept(Consumer<DirectoryEntry> consumer, String name) {
@@ -439,9 +459,9 @@ public final class SnapshotTree implements Tree {
 
     private final class DisksDirectory implements Directory {
         private final String place;
-        private final Snapshot snapshot;
+        private final Shown snapshot;
 
-        DisksDirectory(String place, Snapshot snapshot) {
+        DisksDirectory(String place, Shown snapshot) {
             this.place = place;
             this.snapshot = snapshot;
         }
@@ -458,30 +478,30 @@ public final class SnapshotTree implements Tree {
         }
 
         @Override
-        public Optional<Node> child(String name) {
-            Snapshot present = present();
-            return present.disks().stream()
+        public Optional<Node> child(String name) throws IOException {
+            return present(snapshot).disks().stream()
                     .filter(image -> fileName(image).equals(name))
                     .findFirst()
-                    .map(image -> StoredFile.lasting(
-                            Inodes.number(name, snapshot.id()),
-                            access,
-                            access.image(),
-                            image.store(),
-                            () -> engine.image(present, image.disk())));
+                    .map(this::image);
         }
 
+        private Node image(DiskImage image) {
+            DiskName disk = image.disk();
+            return StoredFile.lasting(
+                    Inodes.number(fileName(image), snapshot.id()),
+                    access,
+                    access.image(),
+                    stores.intern(image.store()),
+                    () -> engine.image(present(snapshot), disk));
+        }
+
+        /** Asked each time: Proxmox VE's disks come one by one. */
         @Override
-        public void forEachEntry(Consumer<DirectoryEntry> consumer) {
-            for (DiskImage image : present().disks()) {
+        public void forEachEntry(Consumer<DirectoryEntry> consumer) throws IOException {
+            for (DiskImage image : present(snapshot).disks()) {
                 consumer.accept(new DirectoryEntry(
                         fileName(image), Node.Kind.REGULAR_FILE, Inodes.number(fileName(image), snapshot.id())));
             }
-        }
-
-        /** Proxmox VE's disks come one by one. */
-        private Snapshot present() {
-            return catalog.find(snapshot.id()).orElse(snapshot);
         }
 
         private static String fileName(DiskImage image) {

@@ -23,7 +23,6 @@ import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
-import org.flatsnap.catalog.Catalog;
 import org.flatsnap.fuseview.MountOptions;
 import org.flatsnap.fuseview.MountedTree;
 import org.flatsnap.model.Json;
@@ -69,6 +68,7 @@ public final class ViewBench implements Callable<Integer> {
     private final Map<String, Map<String, Double>> seconds = new LinkedHashMap<>();
 
     private final Map<String, Map<String, Double>> megabytes = new LinkedHashMap<>();
+    private final Map<String, Map<String, Double>> heap = new LinkedHashMap<>();
     private final Goals goals = new Goals();
 
     private ViewBench() {}
@@ -83,9 +83,8 @@ public final class ViewBench implements Callable<Integer> {
         long room = Math.max(4L << 30, snapshots * 20_000);
         Path scratch = Files.createTempDirectory(Path.of("/var/tmp"), "flatsnap-view-bench-");
         try (Bench bench = Bench.on(LoopFileSystem.xfs(room + 2 * IMAGE));
-                LoopFileSystem ext4 = LoopFileSystem.ext4(room, snapshots * 6 + 10_000);
-                Catalog catalog = Catalog.open(scratch.resolve("catalog.db"))) {
-            Snapshot first = fill(bench, catalog);
+                LoopFileSystem ext4 = LoopFileSystem.ext4(room, snapshots * 6 + 10_000)) {
+            Snapshot first = fill(bench);
             Path tmpfs = Files.createDirectory(scratch.resolve("tmpfs"));
             Path bound = Files.createDirectory(scratch.resolve("bindfs"));
             Commands.run("mount", "-t", "tmpfs", "-o", "size=90%,nr_inodes=0", "flatsnap-bench", tmpfs.toString());
@@ -93,7 +92,7 @@ public final class ViewBench implements Callable<Integer> {
             tree(ext4.root());
             tree(tmpfs);
             Commands.run("bindfs", "-o", "ro", ext4.root().toString(), bound.toString());
-            SnapshotTree tree = new SnapshotTree(catalog, bench.engine(), Moments.in(ZoneOffset.UTC));
+            SnapshotTree tree = new SnapshotTree(bench.catalog(), bench.engine(), Moments.in(ZoneOffset.UTC));
             Path restored = Files.createDirectory(scratch.resolve("restic"));
             Map<String, Path> trees = new LinkedHashMap<>();
             trees.put("ext4", ext4.root());
@@ -126,7 +125,7 @@ public final class ViewBench implements Callable<Integer> {
     }
 
     /** One real snapshot, and as many more like it as are wanted, each with files on the store. */
-    private Snapshot fill(Bench bench, Catalog catalog) throws IOException {
+    private Snapshot fill(Bench bench) throws IOException {
         say(snapshots + " snapshots");
         Path disk = bench.store().resolve("vm.raw");
         try (RandomAccessFile file = new RandomAccessFile(disk.toFile(), "rw")) {
@@ -137,12 +136,14 @@ public final class ViewBench implements Callable<Integer> {
             }
         }
         Snapshot real = bench.take(bench.define("bench", rawDisk("vda", disk)), "s0");
-        catalog.replaceAll(LongStream.range(0, snapshots)
-                .mapToObj(number -> like(real, number))
-                .iterator());
         for (long number = 0; number < snapshots; number++) {
             files(StoredSnapshots.write(bench.store(), like(real, number)));
         }
+        // The other way round the engine's next look at the store would take from the catalog what is not there yet.
+        bench.catalog()
+                .replaceAll(LongStream.range(0, snapshots)
+                        .mapToObj(number -> like(real, number))
+                        .iterator());
         Snapshot first = like(real, 0);
         Files.delete(image(bench, first));
         Commands.run(
@@ -235,6 +236,7 @@ public final class ViewBench implements Callable<Integer> {
         commands.put("find", List.of("find"));
         commands.put("ls -lR", List.of("ls", "-lR"));
         commands.put("du -s", List.of("du", "-s"));
+        heap.put("heap before", Map.of(VIEW, heap()));
         for (Map.Entry<String, List<String>> command : commands.entrySet()) {
             Map<String, List<Double>> cold = new TreeMap<>();
             Map<String, List<Double>> warm = new TreeMap<>();
@@ -252,6 +254,7 @@ public final class ViewBench implements Callable<Integer> {
                     if (tree.getKey().equals(VIEW)) {
                         coldOwn.add(between - started);
                         warmOwn.add(computed() - between);
+                        heap.put("heap after " + command.getKey(), Map.of(VIEW, heap()));
                     }
                 }
             }
@@ -265,6 +268,12 @@ public final class ViewBench implements Callable<Integer> {
     /** By this process, which serves the view; the rest of a walk's time is the walker's and the kernel's. */
     private static double computed() {
         return ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getProcessCpuTime() / 1e9;
+    }
+
+    /** What this process, which serves the view, holds of it while the kernel refers to all it has walked. */
+    private static double heap() {
+        System.gc();
+        return ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed() / 1e6;
     }
 
     private static double time(List<String> command, Path tree) throws IOException {
@@ -377,6 +386,7 @@ public final class ViewBench implements Callable<Integer> {
     private void print() throws IOException {
         table("s", "%.2f", seconds);
         table("MB/s", "%.0f", megabytes);
+        table("MB", "%.0f", heap);
         System.out.println("In brackets: the view's figure divided by this one.");
         goals.print();
         Map<String, Object> all = new LinkedHashMap<>();
@@ -384,6 +394,7 @@ public final class ViewBench implements Callable<Integer> {
         all.put("rounds", rounds);
         all.put("seconds", seconds);
         all.put("megabytes per second", megabytes);
+        all.put("megabytes of heap", heap);
         all.put("goals", goals.judged());
         Files.writeString(json, Json.PRETTY.toJson(all) + "\n", StandardCharsets.UTF_8);
     }
