@@ -523,10 +523,14 @@ abstract class StoreContract {
         long before = available();
         going.forEach(id -> delete(id));
         long[] freed = new long[1];
-        RunningGuest.await(Duration.ofSeconds(60), expected + " bytes to be freed", () -> {
-            freed[0] = available() - before;
-            return Math.abs(freed[0] - expected) <= TOLERANCE;
-        });
+        try {
+            RunningGuest.await(Duration.ofSeconds(60), expected + " bytes to be freed", () -> {
+                freed[0] = available() - before;
+                return Math.abs(freed[0] - expected) <= TOLERANCE;
+            });
+        } catch (AssertionError e) {
+            throw new AssertionError(freed[0] + " bytes were freed instead of " + expected, e);
+        }
         assertThat(expected).isPositive();
     }
 
